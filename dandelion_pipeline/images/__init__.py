@@ -1,0 +1,1 @@
+"""From bytes to pixels, and where photos come from."""

@@ -1,0 +1,1 @@
+"""What a published model is (`bundle`, `manifest`) and which one is live (`log`)."""

@@ -1,0 +1,77 @@
+"""What the environment decides: where things live, and the salt of the split."""
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dandelion_pipeline.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """The settings of the pipeline. README.md lists them all in one table."""
+
+    model_config = SettingsConfigDict(env_prefix="DANDELION_", frozen=True, populate_by_name=True)
+
+    home: Path = Path(".dandelion")
+    """The folder of the embedded defaults."""
+
+    store_url: str = ""
+    """``file:///…`` or ``s3://bucket/prefix``; empty means a folder under ``home``."""
+
+    split_salt: str = "dandelion"
+    """Changes which photos fall into which split. Keep it for the life of a data set."""
+
+    first_day: date = date(2025, 1, 1)
+    """The first daily partition; photos that landed earlier are not seen."""
+
+    mlflow_tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")
+    """An MLflow server; empty means a SQLite file under ``home``."""
+
+    @property
+    def folder(self) -> Path:
+        """``home`` as an absolute path."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def store(self) -> str:
+        """The store's URL, with the embedded default filled in."""
+        return self.store_url or (self.folder / "store").as_uri()
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking URI, with the embedded default filled in."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Where the embedded MLflow keeps plots and files."""
+        return self.folder / "mlartifacts"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Where the embedded Dagster keeps runs, events and schedules."""
+        return self.folder / "dagster"
+
+    @property
+    def cache(self) -> Path:
+        """Local copies that can be thrown away at any time."""
+        return self.folder / "cache"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: a variable has a value that makes no sense.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(
+            f"setting DANDELION_{str(first['loc'][0]).upper()}",
+            f"{first['msg']} (it is {first['input']!r})",
+            "Correct the environment variable; README.md lists all settings",
+        ) from None

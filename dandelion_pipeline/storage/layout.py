@@ -1,0 +1,57 @@
+"""Which key holds what. Nothing else in the product spells a key."""
+
+import re
+from datetime import date
+
+LANDING = "landing/"
+IMAGES = "images/"
+TABLES = "tables/"
+MODELS = "models/"
+RELEASES = "releases/"
+
+_LANDING_KEY = re.compile(r"landing/(\d{4}-\d\d-\d\d)/([^/]+)/([^/]+)")
+
+MANIFEST = "manifest.json"
+
+
+def landing_day(day: str) -> str:
+    """The prefix that holds the photos dropped on one day (``YYYY-MM-DD``)."""
+    return f"{LANDING}{day}/"
+
+
+def landing_photo(day: str, label: str, name: str) -> str:
+    """The key of one dropped photo."""
+    return f"{LANDING}{day}/{label}/{name}"
+
+
+def split_landing_key(key: str) -> tuple[str, str, str] | None:
+    """The day, label and name in a key below ``landing/``, or None if it has another form."""
+    match = _LANDING_KEY.fullmatch(key)
+    if match is None:
+        return None
+    day, label, name = match.groups()
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return None
+    return day, label, name
+
+
+def image(sha256: str) -> str:
+    """The key of an accepted photo, by the SHA-256 of its bytes (64 hex digits)."""
+    return f"{IMAGES}{sha256[:2]}/{sha256}"
+
+
+def table(asset: str, partition: str) -> str:
+    """The key of what an asset holds: a partition, or a content hash for a whole snapshot."""
+    return f"{TABLES}{asset}/{partition}.parquet"
+
+
+def model_file(version: str, name: str) -> str:
+    """The key of one file of a model bundle."""
+    return f"{MODELS}{version}/{name}"
+
+
+def release(number: int) -> str:
+    """The key of one entry of the release log."""
+    return f"{RELEASES}{number:08d}.json"
