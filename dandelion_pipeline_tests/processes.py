@@ -1,0 +1,70 @@
+"""Start the real programs, wait until they answer, and stop what was started and nothing else."""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import httpx
+
+
+def free_port() -> int:
+    """A loopback port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@contextmanager
+def running(
+    command: Sequence[str], *, url: str, env: Mapping[str, str], patience: float = 60
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that answers at a URL, with ``env`` added to this one's environment.
+
+    Raises:
+        AssertionError: it ended, or did not answer in time; the message holds what it said.
+    """
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            if not _answers(url, process, patience):
+                output.seek(0)
+                said = output.read().decode(errors="replace")
+                raise AssertionError(f"{' '.join(command)} does not answer at {url}:\n{said}")
+            yield process
+        finally:
+            stop(process)
+
+
+def stop(
+    process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM, patience: float = 15
+) -> int:
+    """Ask a process to end, insist if it does not. Returns its exit code."""
+    if process.poll() is None:
+        process.send_signal(how)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def _answers(url: str, process: subprocess.Popen[bytes], patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(url, timeout=5, trust_env=False).is_success:
+                return True
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,98 @@
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline_tests import tiny_models
+from dandelion_pipeline_tests.processes import free_port, running, stop
+from dandelion_pipeline_tests.serving.conftest import StartApi
+from serving.client import ApiError, ApiUnreachable, Client
+
+
+@pytest.fixture
+def client(api: httpx.Client) -> Iterator[Client]:
+    with Client(str(api.base_url)) as speaking:
+        yield speaking
+
+
+def test_answers_are_typed(client: Client) -> None:
+    prediction = client.predict(tiny_models.photo(), 'a "strange"\r\nname.jpg')
+    assert prediction.label == "dandelion"
+    assert prediction.confidence == prediction.probabilities["dandelion"]
+    assert prediction.model.version == client.model().version == client.ready().version
+
+
+def test_a_refused_photo_is_an_error_with_its_reason(client: Client) -> None:
+    with pytest.raises(ApiError, match="The photo was refused") as refused:
+        client.predict(b"text", "photo.jpg")
+    assert (refused.value.status, refused.value.reason) == (415, "unknown_format")
+
+
+def test_without_a_model_the_error_says_what_to_do(start_api: StartApi) -> None:
+    with Client(str(start_api().base_url)) as client, pytest.raises(ApiError) as refused:
+        client.ready()
+    assert refused.value.status == 503
+    assert "make run" in refused.value.detail
+
+
+def test_the_key_travels_with_every_request(store: Store, start_api: StartApi) -> None:
+    tiny_models.publish(store, "first")
+    url = str(start_api(api_keys=(SecretStr("a-key"),)).base_url)
+    with Client(url, api_key="a-key") as client:
+        assert client.predict(tiny_models.photo(), "a.jpg").label == "dandelion"
+    for wrong in (None, "wrong", "schlüssel"):
+        with Client(url, api_key=wrong) as client, pytest.raises(ApiError) as refused:
+            client.model()
+        assert refused.value.status == 401
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "nonsense", "http://[", "ftp://x"])
+def test_an_address_where_nothing_answers_is_named(url: str) -> None:
+    url = url.format(port=free_port())
+    with Client(url) as client, pytest.raises(ApiUnreachable) as unreachable:
+        client.model()
+    assert url in str(unreachable.value)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "502 Bad Gateway", "599 "])
+def test_another_program_at_the_address_is_not_mistaken_for_the_api(status: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=_answer_once, args=(listening, status))
+        thread.start()
+        with (
+            Client(f"http://127.0.0.1:{listening.getsockname()[1]}") as client,
+            pytest.raises((ApiError, ApiUnreachable)) as refused,
+        ):
+            client.model()
+        thread.join()
+    assert isinstance(refused.value, ApiUnreachable) == status.startswith("200")
+
+
+def _answer_once(listening: socket.socket, status: str) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
+        body = b"<html>hello</html>"
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode() + body)
+
+
+def test_the_program_serves_on_its_port_until_it_is_told_to_stop(store: Store) -> None:
+    tiny_models.publish(store, "first")
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    env = {"DANDELION_STORE_URL": store.url, "DANDELION_API_PORT": str(port)}
+    command = [sys.executable, "-m", "serving.app"]
+    with running(command, url=f"{url}/readyz", env=env) as process:
+        with Client(url) as client:
+            assert client.predict(tiny_models.photo(), "a.jpg").model.version == "first"
+        with pytest.raises(AssertionError, match="Stop what runs there"):
+            running(command, url=f"{url}/nowhere", env=env).__enter__()
+        assert stop(process, signal.SIGINT) == 0
+    with Client(url) as client, pytest.raises(ApiUnreachable):
+        client.ready()

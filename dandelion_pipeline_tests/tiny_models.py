@@ -1,0 +1,120 @@
+"""Real bundles of a few hundred bytes: yellow photos are dandelions, green ones are grass.
+
+Built with onnx alone, so that tests of serving need neither torch nor a training run.
+"""
+
+import io
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto, checker, helper, numpy_helper
+from PIL import Image
+
+from dandelion_pipeline.images.preprocess import Preprocessing
+from dandelion_pipeline.release import bundle, log
+from dandelion_pipeline.release.manifest import (
+    ONNX_FILE,
+    ClassMetrics,
+    DataSummary,
+    Manifest,
+    Metrics,
+)
+from dandelion_pipeline.storage.store import Store
+
+SIZE = 32
+CLASSES = ["dandelion", "grass"]
+YELLOW = (240, 210, 40)
+GREEN = (60, 140, 50)
+
+
+def photo(colour: tuple[int, int, int] = YELLOW, size: int = 64, format: str = "JPEG") -> bytes:  # noqa: A002
+    """A photo of one colour."""
+    target = io.BytesIO()
+    Image.new("RGB", (size, size), colour).save(target, format)
+    return target.getvalue()
+
+
+def onnx_graph(
+    *, size: int = SIZE, classes: int = 2, flipped: bool = False, input_name: str = "pixels"
+) -> bytes:
+    """A graph with the signature of every bundle: uint8 pixels in, float32 logits out.
+
+    The first logit grows with red minus green, the last one falls with it.
+    """
+    slope = -0.05 if flipped else 0.05
+    weights = np.zeros((3, classes), np.float32)
+    weights[:2, 0], weights[:2, -1] = (slope, -slope), (-slope, slope)
+    bias = np.zeros(classes, np.float32)
+    bias[0], bias[-1] = 20 * slope, -20 * slope
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", [input_name], ["real"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["real", "axes"], ["colour"], keepdims=0),
+            helper.make_node("Gemm", ["colour", "weights", "bias"], ["logits"]),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info(input_name, TensorProto.UINT8, ["batch", size, size, 3])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])],
+        [
+            numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(bias, "bias"),
+        ],
+    )
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def manifest(version: str, files: dict[str, bytes], **changes: Any) -> Manifest:  # noqa: ANN401
+    """A manifest for these files, with any field replaced."""
+    figures = ClassMetrics(precision=0.95, recall=0.95, f1=0.95, support=30)
+    document: dict[str, Any] = {
+        "version": version,
+        "created": "2025-05-01T12:00:00+00:00",
+        "architecture": "tiny",
+        "classes": CLASSES,
+        "preprocessing": Preprocessing(size=SIZE).model_dump(),
+        "data": DataSummary(
+            hash="d" * 64,
+            is_sample=False,
+            counts={label: {"train": 100, "validation": 20, "test": 30} for label in CLASSES},
+        ),
+        "metrics": Metrics(
+            accuracy=0.95,
+            log_loss=0.2,
+            test_photos=60,
+            per_class=dict.fromkeys(CLASSES, figures),
+            confusion=[[29, 1], [2, 28]],
+        ),
+        "training": {"epochs": 1},
+        "code_version": "0" * 40,
+        "dagster_run": "dagster-run-of-" + version,
+        "mlflow_run": "mlflow-run-of-" + version,
+        "files": bundle.digests(files),
+    }
+    return Manifest(**{**document, **changes})
+
+
+def put_bundle(store: Store, version: str, onnx: bytes | None = None, **changes: Any) -> Manifest:  # noqa: ANN401
+    """Write a finished bundle that is not live yet."""
+    files = {ONNX_FILE: onnx if onnx is not None else onnx_graph()}
+    written = manifest(version, files, **changes)
+    bundle.put_files(store, version, files)
+    bundle.finish(store, written)
+    return written
+
+
+def publish(store: Store, version: str, onnx: bytes | None = None, **changes: Any) -> Manifest:  # noqa: ANN401
+    """Write a bundle and make it live."""
+    written = put_bundle(store, version, onnx, **changes)
+    log.promote(store, version, who="a test", why="it is being tested")
+    return written
+
+
+SAMPLE = DataSummary(
+    hash="5" * 64,
+    is_sample=True,
+    counts={label: {"train": 100, "validation": 20, "test": 30} for label in CLASSES},
+)
+"""For ``publish(…, data=SAMPLE)``: a model that was trained on generated pictures."""

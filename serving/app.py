@@ -1,0 +1,108 @@
+"""The API: `python -m serving.app`, or `create_app` for a server of your own."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+
+import uvicorn
+from anyio import to_thread
+from fastapi import FastAPI
+
+from dandelion_pipeline.errors import DandelionError, SettingsError
+from dandelion_pipeline.storage.store import open_store
+from serving import routes
+from serving.auth import ApiKeyMiddleware
+from serving.limits import BodyLimitMiddleware
+from serving.models import Models
+from serving.problems import answer_errors_with_problems
+from serving.request_id import RequestIdMiddleware
+from serving.settings import Settings, load_settings
+
+_ABOUT = """
+Send a photo, get the probability of each class, and the version of the model that said so.
+
+Errors are problem documents (RFC 9457, `application/problem+json`) that say what to do.
+Every answer carries `X-Request-ID`; send your own to find a request again in both logs.
+"""
+_STOP_SECONDS = 10  # for requests in flight when the API is told to stop
+_log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application, following the release log of the store that the settings name.
+
+    Raises:
+        SettingsError: the store's address makes no sense.
+    """
+    models = Models(open_store(settings.store))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await to_thread.run_sync(models.look)
+        follower = asyncio.create_task(models.follow(settings.poll_seconds))
+        follower.add_done_callback(_report_a_bug)
+        yield
+        follower.cancel()
+        with suppress(asyncio.CancelledError):
+            await follower
+
+    app = FastAPI(
+        title="Dandelion",
+        version=version("dandelion-pipeline"),
+        description=_ABOUT,
+        lifespan=lifespan,
+    )
+    app.state.services = routes.Services(models)
+    app.include_router(routes.health)
+    app.include_router(routes.guarded)
+    answer_errors_with_problems(app)
+    app.add_middleware(BodyLimitMiddleware)
+    app.add_middleware(ApiKeyMiddleware, keys=settings.api_keys)
+    app.add_middleware(RequestIdMiddleware)  # added last: a request meets it first
+    return app
+
+
+def _report_a_bug(follower: asyncio.Task[None]) -> None:
+    if not follower.cancelled() and follower.exception() is not None:
+        _log.critical(
+            "The release log is no longer followed; restart the API.",
+            exc_info=follower.exception(),
+        )
+
+
+def main() -> None:
+    """Run the API as the environment says, until SIGINT or SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    try:
+        settings = load_settings()
+        app = create_app(settings)
+        listening = _listen(settings.api_host, settings.api_port)
+    except DandelionError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    config = uvicorn.Config(
+        app, ws="none", server_header=False, timeout_graceful_shutdown=_STOP_SECONDS
+    )
+    with listening, suppress(KeyboardInterrupt):  # uvicorn stops in order, then raises it
+        _log.info("The API answers on http://%s:%d", settings.api_host, settings.api_port)
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"the API on {host}:{port}",
+            f"it cannot listen there ({error.strerror})",
+            "Stop what runs there, or choose another DANDELION_API_HOST or DANDELION_API_PORT",
+        ) from None
+
+
+if __name__ == "__main__":
+    main()

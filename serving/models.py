@@ -1,0 +1,95 @@
+"""Which model answers: follows the release log, and swaps engines between two requests."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from anyio import to_thread
+
+from dandelion_pipeline.errors import BundleError, DandelionError, NothingReleased
+from dandelion_pipeline.release import log
+from dandelion_pipeline.release.bundle import open_bundle
+from dandelion_pipeline.release.log import Release
+from dandelion_pipeline.storage.store import Store
+from serving.engine import Engine
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LiveModel:
+    """An engine, and the entry of the log that made it live.
+
+    A request takes one of these and keeps it to its end, whatever is swapped meanwhile.
+    """
+
+    release: Release
+    engine: Engine
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why the live model is not what the log names: words only.
+
+    An exception that is kept would keep its frames, and with them whole model files.
+    """
+
+    message: str
+    nothing_released: bool
+
+    @classmethod
+    def of(cls, error: DandelionError) -> "Trouble":
+        """What an error leaves behind."""
+        return cls(str(error), isinstance(error, NothingReleased))
+
+
+class Models:
+    """Holds the live model of a store.
+
+    What has been loaded goes on answering until something better is loaded: an empty log, a
+    broken bundle or a store that is away change ``trouble``, never ``live``.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._refused: tuple[Release, Trouble] | None = None
+        self.live: LiveModel | None = None
+        self.trouble: Trouble | None = None
+        """Why ``live`` is not what the log names, as of the last look."""
+
+    def look(self) -> None:
+        """Look at the log once, and load what it names. Blocks; one caller at a time."""
+        before, self.trouble = self.trouble, self._load_what_is_live()
+        if self.trouble is not None and self.trouble != before:  # once, not at every look
+            answering = f"model {self.live.release.version}" if self.live else "no model"
+            _log.warning("%s (The API goes on with %s.)", self.trouble.message, answering)
+
+    async def follow(self, poll_seconds: float) -> None:
+        """Look at the log again and again, in a thread, until cancelled."""
+        while True:
+            await asyncio.sleep(poll_seconds)
+            await to_thread.run_sync(self.look)
+
+    def _load_what_is_live(self) -> Trouble | None:
+        try:
+            return self._load(log.live(self._store))
+        except DandelionError as error:  # of the store or the log: the next look may do better
+            return Trouble.of(error)
+
+    def _load(self, release: Release) -> Trouble | None:
+        if self.live is not None and self.live.release == release:
+            return None
+        if self._refused is not None and self._refused[0] == release:
+            return self._refused[1]  # loading it again would not make it better
+        try:
+            self.live = LiveModel(release, self._engine(release))
+        except BundleError as error:
+            self._refused = (release, Trouble.of(error))
+            return self._refused[1]
+        _log.info("Model %s answers now.", release.version)
+        return None
+
+    def _engine(self, release: Release) -> Engine:
+        if self.live is not None and self.live.release.version == release.version:
+            return self.live.engine  # only the entry of the log is new
+        return Engine(open_bundle(self._store, release.version))

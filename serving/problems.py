@@ -1,0 +1,159 @@
+"""Every error of the API, as a problem document (RFC 9457) that says what to do about it."""
+
+import logging
+from http import HTTPStatus
+from typing import cast
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from dandelion_pipeline.errors import DandelionError, ImageRefused
+from dandelion_pipeline.images.decode import MAX_BYTES
+from serving.request_id import HEADER, request_id
+from serving.schemas import Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS_OF_REASON = {
+    "empty": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "broken": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "unknown_format": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "too_many_pixels": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+}
+_log = logging.getLogger(__name__)
+
+
+class ApiProblem(HTTPException):
+    """An HTTP error that says more than its status.
+
+    Args:
+        status: the HTTP status.
+        kind: what tells this kind of problem from others; the end of the document's ``type``.
+        title: the kind in words, the same each time.
+        detail: what happened this time, why, and what to do.
+        reason: of a refused photo: one word for programs.
+        headers: more headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        *,
+        kind: str,
+        title: str,
+        detail: str,
+        reason: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.kind = kind
+        self.title = title
+        self.reason = reason
+
+
+def photo_refused(error: ImageRefused) -> ApiProblem:
+    """The decoder did not accept the photo."""
+    return ApiProblem(
+        _STATUS_OF_REASON.get(error.reason, HTTPStatus.UNPROCESSABLE_ENTITY),
+        kind="photo-refused",
+        title="The photo was refused",
+        detail=str(error),
+        reason=error.reason,
+    )
+
+
+def body_too_large() -> ApiProblem:
+    """The request is larger than any photo that would be accepted."""
+    return photo_refused(
+        ImageRefused(
+            "too_large",
+            "the request",
+            f"a photo may have {MAX_BYTES / 1e6:.0f} MB at most",
+            "Send a smaller copy",
+        )
+    )
+
+
+def no_model(detail: str) -> ApiProblem:
+    """There is nothing to answer with."""
+    return ApiProblem(
+        HTTPStatus.SERVICE_UNAVAILABLE, kind="no-model", title="No model is live", detail=detail
+    )
+
+
+def no_key() -> ApiProblem:
+    """The request carries no key, or none that opens this API."""
+    return ApiProblem(
+        HTTPStatus.UNAUTHORIZED,
+        kind="key-needed",
+        title="An API key is needed",
+        detail="Send one as `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def response_for(error: HTTPException, scope: Scope) -> Response:
+    """The problem document for an HTTP error; `ApiProblem` says more than others."""
+    name = request_id(scope)
+    known = error if isinstance(error, ApiProblem) else None
+    problem = Problem(
+        type=f"urn:dandelion:problem:{known.kind}" if known else "about:blank",
+        title=known.title if known else HTTPStatus(error.status_code).phrase,
+        status=error.status_code,
+        detail=error.detail,
+        reason=known.reason if known else None,
+        request_id=name,
+    )
+    return Response(
+        problem.model_dump_json(exclude_none=True),
+        error.status_code,
+        headers={**(error.headers or {}), HEADER: name},
+        media_type=MEDIA_TYPE,
+    )
+
+
+def answer_errors_with_problems(app: FastAPI) -> None:
+    """Make an application answer each error with a problem document."""
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(DandelionError, _our_error)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    return response_for(cast("HTTPException", error), request.scope)
+
+
+async def _our_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, ImageRefused):
+        return response_for(photo_refused(error), request.scope)
+    return await _bug(request, error)
+
+
+async def _invalid_request(request: Request, error: Exception) -> Response:
+    invalid = cast("RequestValidationError", error)
+    faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()]
+    return response_for(
+        ApiProblem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            kind="invalid-request",
+            title="The request is not as documented",
+            detail=f"{'; '.join(faults)}. Send the photo as the multipart field `file`.",
+        ),
+        request.scope,
+    )
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    # What went wrong is for the log alone: it may name files, addresses or data.
+    _log.error("request %s failed", request_id(request.scope), exc_info=error)
+    failed = HTTPException(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "The API failed on this request. Its log says more under this request id.",
+    )
+    return response_for(failed, request.scope)

@@ -1,0 +1,87 @@
+"""What the API answers. The client and the web pages read these same types."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ModelRef(_Answer):
+    """Which model answered, and what it was made from."""
+
+    version: str = Field(description="The version of the model", examples=["20250131-120000-1f3c"])
+    is_sample: bool = Field(
+        description="True if it was trained on generated pictures: good for a try, and no more"
+    )
+    data_hash: str = Field(description="The content hash of the data set that it was trained on")
+    dagster_run: str = Field(description="The Dagster run that made it")
+    mlflow_run: str = Field(description="The MLflow run that holds its curves and plots")
+
+
+class Prediction(_Answer):
+    """What the model sees in a photo."""
+
+    label: str = Field(description="The most probable class", examples=["dandelion"])
+    confidence: float = Field(ge=0, le=1, description="Its probability", examples=[0.97])
+    probabilities: dict[str, float] = Field(
+        description="The probability of every class, in the model's order; they add up to 1",
+        examples=[{"dandelion": 0.97, "grass": 0.03}],
+    )
+    model: ModelRef = Field(description="The model that computed this very answer")
+    request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
+
+
+class ReleaseInfo(_Answer):
+    """The entry of the release log that made a model live."""
+
+    number: int = Field(description="The number of the entry; the highest is in force")
+    action: str = Field(description="`promote` or `rollback`")
+    who: str
+    when: str = Field(description="ISO 8601, UTC")
+    why: str
+
+
+class ModelInfo(ModelRef):
+    """The model that answers now."""
+
+    classes: list[str] = Field(description="What it can tell apart, in the order of its outputs")
+    architecture: str
+    created: str = Field(description="When it was finished (ISO 8601, UTC)")
+    size: int = Field(description="Width and height of its input in pixels")
+    accuracy: float = Field(description="Share of the test photos that it got right")
+    test_photos: int = Field(description="Number of test photos, none of which it learned from")
+    counts: dict[str, dict[str, int]] = Field(description="Photos by class, then by split")
+    release: ReleaseInfo = Field(description="Since when, by whom and why it is live")
+    trouble: str | None = Field(
+        description="Why this is not the newest model of the log, or why the log cannot be read"
+    )
+
+
+class Readiness(_Answer):
+    """A model is loaded and answers."""
+
+    ready: bool = Field(description="Always true; without a model the status is 503")
+    version: str = Field(description="The version that answers")
+    current: bool = Field(description="False while something is amiss; `GET /model` says what")
+
+
+class Health(_Answer):
+    """The process is alive, with or without a model."""
+
+    status: str = Field(examples=["ok"])
+
+
+class Problem(_Answer):
+    """An error (RFC 9457)."""
+
+    type: str = Field(description="The kind of problem", examples=["about:blank"])
+    title: str = Field(description="The kind in words", examples=["The photo was refused"])
+    status: int = Field(description="The HTTP status again", examples=[415])
+    detail: str = Field(description="What happened, why, and what to do")
+    reason: str | None = Field(
+        default=None,
+        description="Of a refused photo: `empty`, `broken`, `unknown_format`, `too_large` "
+        "or `too_many_pixels`",
+    )
+    request_id: str = Field(description="The name of the request, also in `X-Request-ID`")

@@ -1,0 +1,98 @@
+"""What the environment decides for the API: its store, who may ask, where it listens."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dandelion_pipeline.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """The settings of the API. README.md lists them all in one table."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DANDELION_", frozen=True, hide_input_in_errors=True
+    )
+
+    home: Path = Path(".dandelion")
+    """The folder of the embedded defaults."""
+
+    store_url: str = ""
+    """``file:///…`` or ``s3://bucket/prefix``; empty means a folder under ``home``."""
+
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Who may ask: any of these keys opens the API. In the environment: separated by commas."""
+
+    api_host: str = "127.0.0.1"
+    """The address to listen on. Any but this machine's own needs at least one key."""
+
+    api_port: int = Field(default=8000, ge=1, le=65535)
+    """The port to listen on."""
+
+    poll_seconds: float = Field(default=2.0, ge=0.05, le=3600)
+    """How often the API looks whether another model went live."""
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(key.strip() for key in value.split(",") if key.strip())
+
+    @field_validator("api_keys")
+    @classmethod
+    def _fit_into_a_header(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            text = key.get_secret_value()
+            if not (text.isascii() and text.isprintable() and " " not in text):
+                raise ValueError("a key may hold printable ASCII characters only, and no blanks")
+        return keys
+
+    @property
+    def store(self) -> str:
+        """The store's URL, with the embedded default filled in."""
+        return self.store_url or (self.home.expanduser().resolve() / "store").as_uri()
+
+    @property
+    def listens_to_this_machine_only(self) -> bool:
+        """Whether ``api_host`` is a loopback address."""
+        if self.api_host == "localhost":
+            return True
+        try:
+            return ip_address(self.api_host).is_loopback
+        except ValueError:
+            return False
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: a variable has a value that makes no sense, or the API would listen
+            to other machines without asking for a key.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise _senseless(error) from None
+    if not settings.api_keys and not settings.listens_to_this_machine_only:
+        raise SettingsError(
+            f"the API on {settings.api_host or 'every address'}",
+            "it would answer other machines, and no API key is set",
+            "Set DANDELION_API_KEYS, or listen on 127.0.0.1 (DANDELION_API_HOST)",
+        )
+    return settings
+
+
+def _senseless(error: ValidationError) -> SettingsError:
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    value = "" if name == "api_keys" else f" (it is {first['input']!r})"  # keys stay secret
+    return SettingsError(
+        f"setting DANDELION_{name.upper()}",
+        f"{first['msg']}{value}",
+        "Correct the environment variable; README.md lists all settings",
+    )
