@@ -1,0 +1,61 @@
+# Every target sets up .venv by itself, from the pinned and hashed lock file.
+
+PYTHON ?= $(shell for p in python3.11 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+IMAGES ?=
+LABELS ?=
+PRESET ?=
+RETRAIN ?=
+
+.PHONY: help run up test bench lint format lock clean
+
+help:
+	@echo "make run [IMAGES=folder|url] [PRESET=fast|best]   photos in, a published model out"
+	@echo "make up                                           the API, the page, Dagster and MLflow"
+	@echo "make test | lint | bench | format | lock"
+
+run: .venv/installed
+	@$(BIN)/dandelion run --images "$(IMAGES)" --labels "$(LABELS)" \
+		$(if $(PRESET),--preset "$(PRESET)") $(if $(RETRAIN),--retrain)
+
+up: .venv/installed
+	@exec $(BIN)/dandelion up
+
+test: .venv/installed
+	$(BIN)/pytest
+
+bench: .venv/installed
+	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# One lock file for the work folder and one for each image; none names a package index.
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-strip-extras --no-header --no-annotate
+
+lock: .venv/installed
+	$(LOCK) --all-extras --output-file requirements/dev.txt
+	$(LOCK) --extra pipeline --constraint requirements/dev.txt --output-file requirements/dagster.txt
+	$(LOCK) --extra serving --constraint requirements/dev.txt --output-file requirements/serving.txt
+	$(LOCK) --extra webapp --constraint requirements/dev.txt --output-file requirements/webapp.txt
+
+.venv/installed: requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 with venv was found"; \
+		echo "   do: install it (Debian: apt-get install python3.11-venv), or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv: some 6 GB, a few minutes, once."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info

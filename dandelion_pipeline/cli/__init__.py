@@ -1,0 +1,40 @@
+"""`dandelion`, the operator's command line.
+
+Commands import what they need when they are called, so that `dandelion predict` waits for
+neither Dagster nor torch.
+"""
+
+import sys
+
+import typer
+
+from dandelion_pipeline.cli import images, releases
+from dandelion_pipeline.cli.predict import predict
+from dandelion_pipeline.cli.report import show_error
+from dandelion_pipeline.cli.run import run
+from dandelion_pipeline.cli.up import up
+from dandelion_pipeline.errors import DandelionError
+
+INTERRUPTED = 130  # what shells give for SIGINT
+
+app = typer.Typer(
+    help="Labelled photos in, a served image classifier out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run)
+app.command("up")(up)
+app.command("predict")(predict)
+app.add_typer(images.app, name="images")
+app.add_typer(releases.app, name="releases")
+
+
+def main() -> None:
+    """Run a command; what goes wrong ends as one message and a non-zero exit."""
+    try:
+        app(standalone_mode=True)
+    except DandelionError as error:
+        show_error(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

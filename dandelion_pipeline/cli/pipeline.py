@@ -1,0 +1,91 @@
+"""The Dagster jobs, run in this process and recorded in the instance that the UI shows."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+from dagster._core.utils import make_new_run_id
+
+from dandelion_pipeline.definitions import defs
+from dandelion_pipeline.defs.io_managers import SNAPSHOT
+from dandelion_pipeline.defs.tracking import MLFLOW_STATUS, close_runs
+from dandelion_pipeline.defs.training import TrainedModelConfig
+from dandelion_pipeline.images.quality import CLEAN_SCHEMA
+from dandelion_pipeline.settings import Settings
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.tables import read_table
+from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
+
+_INSTANCE = """\
+# The embedded Dagster: SQLite in this folder.
+telemetry:
+  enabled: false
+"""
+
+
+def prepare_dagster_home(settings: Settings) -> Path:
+    """Make the embedded instance's folder unless `DAGSTER_HOME` names another."""
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home)))
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        config.write_text(_INSTANCE)
+    return home
+
+
+class Pipeline:
+    """Runs jobs of the code location."""
+
+    def __init__(self, settings: Settings) -> None:
+        prepare_dagster_home(settings)
+        self._settings = settings
+        self._instance = dg.DagsterInstance.get()
+
+    def ingest(self, day: str) -> None:
+        """Take in the photos that landed on a day."""
+        self._execute("ingestion_job", partition_key=day)
+
+    def preview_dataset(self, store: Store) -> DatasetInfo:
+        """What the data set would be, without writing anything.
+
+        Raises:
+            DatasetError: the photos do not make a data set.
+        """
+        keys = [o.key for o in store.list_objects(f"{layout.TABLES}clean_images/")]
+        tables = [read_table(store, key) for key in keys]
+        photos = pa.concat_tables(tables) if tables else CLEAN_SCHEMA.empty_table()
+        return DatasetInfo.of(build_dataset(photos, self._settings.split_salt))
+
+    def train(self, config: TrainingConfig) -> str:
+        """Make a model and publish it if the gate agrees.
+
+        Returns:
+            Its version.
+        """
+        run_config = dg.RunConfig({"trained_model": TrainedModelConfig(**config.model_dump())})
+        result = self._execute("training_job", run_config=run_config)
+        (made,) = result.asset_materializations_for_node("trained_model")
+        return str(made.metadata[SNAPSHOT].value)
+
+    def _execute(
+        self,
+        job: str,
+        *,
+        partition_key: str | None = None,
+        run_config: dg.RunConfig | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        run_id = make_new_run_id()
+        try:
+            return defs.resolve_job_def(job).execute_in_process(
+                instance=self._instance,
+                partition_key=partition_key,
+                run_config=run_config,
+                run_id=run_id,
+            )
+        finally:
+            run = self._instance.get_run_by_id(run_id)
+            if run is not None and run.status in MLFLOW_STATUS:
+                close_runs(self._settings, run_id, run.status)

@@ -1,0 +1,67 @@
+"""`dandelion predict`: ask the live model about files, without any server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from dandelion_pipeline.cli.report import SAMPLE_WARNING, err, out, show_error
+from dandelion_pipeline.errors import ImageRefused, SourceError
+from dandelion_pipeline.images.decode import decode
+from dandelion_pipeline.images.preprocess import Preprocessing, prepare
+from dandelion_pipeline.release import log
+from dandelion_pipeline.release.bundle import open_bundle
+from dandelion_pipeline.release.manifest import ONNX_FILE
+from dandelion_pipeline.settings import load_settings
+from dandelion_pipeline.storage.store import open_store
+
+
+def predict(files: Annotated[list[Path], typer.Argument(help="Photos.")]) -> None:
+    """Ask the live model about photos; those that it cannot read are named, and the exit is 1."""
+    from dandelion_pipeline.training.evaluate import predict as probabilities_of  # noqa: PLC0415
+
+    store = open_store(load_settings().store)
+    bundle = open_bundle(store, log.live(store).version)
+    manifest, model = bundle.manifest, bundle.read(ONNX_FILE)
+    preprocessing = Preprocessing.model_validate(manifest.preprocessing)
+    readable, refused = _prepared(files, preprocessing)
+    table = Table("file", "label", *map(escape, manifest.classes))
+    if readable:
+        answers = probabilities_of(model, np.stack(list(readable.values())), manifest.temperature)
+        for file, row in zip(readable, answers, strict=True):
+            label = manifest.classes[int(row.argmax())]
+            table.add_row(Text(str(file)), Text(label), *(f"{p:.1%}" for p in row))
+        out.print(table)
+    out.print(f"model {manifest.version}")
+    if manifest.data.is_sample:
+        out.print(Text(SAMPLE_WARNING, style="yellow"))
+    if refused:
+        raise typer.Exit(1)
+
+
+def _prepared(
+    files: list[Path], preprocessing: Preprocessing
+) -> tuple[dict[Path, npt.NDArray[np.uint8]], bool]:
+    """The pixels of the photos that can be read, and whether there were others."""
+    pixels = {}
+    for file in files:
+        try:
+            pixels[file] = prepare(decode(_read(file)).image, preprocessing)
+        except (ImageRefused, SourceError) as error:
+            err.print(Text(f"{file}:"))
+            show_error(error)
+    return pixels, len(pixels) < len(set(files))
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f"the file {file}", str(error.strerror), "Check its name and permissions"
+        ) from None

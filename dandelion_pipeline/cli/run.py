@@ -1,0 +1,96 @@
+"""`dandelion run`: photos in, a published model out."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from dandelion_pipeline.cli.images import LABELS_HELP, SOURCE_HELP, bring_in, split_labels
+from dandelion_pipeline.cli.report import out, say, show_model
+from dandelion_pipeline.errors import Refused
+from dandelion_pipeline.images.landing import real_labels, waiting_days
+from dandelion_pipeline.images.sources import PhotoSource, open_source
+from dandelion_pipeline.release import log
+from dandelion_pipeline.release.bundle import open_bundle
+from dandelion_pipeline.release.manifest import Manifest
+from dandelion_pipeline.settings import load_settings
+from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.training.config import Preset, TrainingConfig
+
+
+def run(
+    images: Annotated[str, typer.Option(help=SOURCE_HELP)] = "",
+    labels: Annotated[str, typer.Option(help=LABELS_HELP)] = "",
+    preset: Annotated[
+        Preset | None, typer.Option(help="Default: best; for the generated sample, fast.")
+    ] = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train even if nothing changed.")
+    ] = False,
+) -> None:
+    """Bring photos in, train on all there are, and publish the model if it is good enough."""
+    started = time.monotonic()
+    settings = load_settings()
+    store = open_store(settings.store)
+    source = _source(store, images, split_labels(labels))
+    if source is not None:
+        bring_in(store, source, f"{datetime.now(UTC):%Y-%m-%d}")
+    from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  Dagster takes seconds
+
+    pipeline = Pipeline(settings)
+    waiting = waiting_days(store)
+    if not waiting:
+        say("raw_images", "no new files: ingestion skipped")
+    for day in waiting:
+        pipeline.ingest(day)
+    dataset = pipeline.preview_dataset(store)
+    config = TrainingConfig.of(preset or (Preset.FAST if dataset.is_sample else Preset.BEST))
+    manifest = None if retrain else _same_as_live(store, dataset.hash, config)
+    if manifest is None:
+        manifest = open_bundle(store, pipeline.train(config)).manifest
+    show_model(store, manifest, log.live_or_none(store))
+    out.print(f"     took  {time.monotonic() - started:.0f} s")
+
+
+def _source(store: Store, images: str, labels: list[str]) -> PhotoSource | None:
+    """Where new photos come from; None if the store's own are to be used.
+
+    Raises:
+        Refused: the source knows none of the classes that the store holds.
+    """
+    known = real_labels(store)
+    if not images and known:
+        say(
+            "import",
+            f"no IMAGES given: using the photos of {', '.join(sorted(known))} in the store",
+        )
+        return None
+    if not images:
+        say("import", "no IMAGES given: using a GENERATED SAMPLE of dandelions and grass")
+    source = open_source(images, labels=labels)
+    if images and known and known.isdisjoint(source.labels):
+        raise Refused(
+            f"the photos of {', '.join(source.labels)}",
+            f"the store holds {', '.join(sorted(known))}, and one store makes one classifier",
+            "Give the new classes a store of their own, for example with "
+            "DANDELION_HOME=.dandelion-other in front of the command",
+        )
+    return source
+
+
+def _same_as_live(store: Store, data_hash: str, config: TrainingConfig) -> Manifest | None:
+    """The live model's manifest if training again would only repeat it."""
+    release = log.live_or_none(store)
+    if release is None:
+        return None
+    manifest = open_bundle(store, release.version).manifest
+    knobs = {name: manifest.training.get(name) for name in config.model_dump()}
+    if manifest.data.hash != data_hash or knobs != config.model_dump():
+        return None
+    say(
+        "trained_model",
+        f"data set and configuration are those of {manifest.version}: training skipped "
+        "(make run RETRAIN=1 trains again)",
+    )
+    return manifest

@@ -1,0 +1,164 @@
+"""`dandelion up`: the API, the page, Dagster and MLflow, until Ctrl-C."""
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Annotated
+
+import httpx
+import typer
+from honcho.manager import Manager
+from rich.text import Text
+
+from dandelion_pipeline.cli.report import out
+from dandelion_pipeline.errors import SettingsError
+from dandelion_pipeline.settings import Settings, load_settings
+
+LOOPBACK = "127.0.0.1"
+_LOOK_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process, and the page that answers once it is ready."""
+
+    name: str
+    what: str
+    port: int
+    command: Sequence[str]
+    path: str = "/"
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+
+def up(
+    api_port: Annotated[int, typer.Option(envvar="DANDELION_API_PORT")] = 8000,
+    webapp_port: Annotated[int, typer.Option(envvar="DANDELION_WEBAPP_PORT")] = 8501,
+    dagster_port: Annotated[int, typer.Option(envvar="DANDELION_DAGSTER_PORT")] = 3000,
+    mlflow_port: Annotated[int, typer.Option(envvar="DANDELION_MLFLOW_PORT")] = 5001,
+) -> None:
+    """Start everything on loopback, print the addresses, and stop everything on Ctrl-C."""
+    settings = load_settings()
+    services = [
+        _api(api_port),
+        _webapp(webapp_port, api_port),
+        _dagster(dagster_port),
+        *_mlflow(settings, mlflow_port),
+    ]
+    for service in services:
+        _check_port(service)
+    _prepare(settings)
+    manager = Manager()
+    for service in services:
+        command = " ".join(f"'{part}'" for part in service.command)
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **service.env}
+        manager.add_process(service.name, f"exec {command}", env=environment)
+    threading.Thread(target=_announce, args=(services,), daemon=True).start()
+    manager.loop()
+    sys.exit(0 if manager.returncode in _STOPPED_BY_US else manager.returncode)
+
+
+_STOPPED_BY_US = (0, 130, 143)
+
+
+def _prepare(settings: Settings) -> None:
+    """Make the embedded databases before several processes try to at once."""
+    from dandelion_pipeline.cli.pipeline import prepare_dagster_home  # noqa: PLC0415
+    from dandelion_pipeline.defs.tracking import ensure_experiment  # noqa: PLC0415
+
+    prepare_dagster_home(settings)
+    ensure_experiment(settings)
+
+
+def _api(port: int) -> Service:
+    return Service(
+        "api",
+        "REST API; its documentation is at /docs",
+        port,
+        [sys.executable, "-m", "serving.app"],
+        "/healthz",
+        {"DANDELION_API_PORT": str(port)},
+    )
+
+
+def _webapp(port: int, api_port: int) -> Service:
+    page_file = str(files("serving.webapp") / "page.py")
+    options = ["--server.port", str(port), "--server.address", LOOPBACK]
+    return Service(
+        "webapp",
+        "web page to try a photo on",
+        port,
+        [sys.executable, "-m", "streamlit", "run", page_file, *options],
+        "/_stcore/health",
+        {"DANDELION_API_URL": f"http://{LOOPBACK}:{api_port}"},
+    )
+
+
+def _dagster(port: int) -> Service:
+    module = "dandelion_pipeline.definitions"
+    options = ["-m", module, "-h", LOOPBACK, "-p", str(port), "--log-level", "warning"]
+    return Service(
+        "dagster",
+        "Dagster: assets, runs, schedules (webserver and daemon)",
+        port,
+        [sys.executable, "-m", "dagster", "dev", *options],
+        "/server_info",
+    )
+
+
+def _mlflow(settings: Settings, port: int) -> list[Service]:
+    if settings.mlflow_tracking_uri:
+        return []  # somebody else runs it
+    store = ["--backend-store-uri", settings.tracking_uri]
+    artifacts = ["--artifacts-destination", settings.mlflow_artifacts.as_uri()]
+    options = ["--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    return [
+        Service(
+            "mlflow",
+            "MLflow: parameters, curves and plots of each run",
+            port,
+            [sys.executable, "-m", "mlflow", "server", *options, *store, *artifacts],
+            "/health",
+            {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        )
+    ]
+
+
+def _check_port(service: Service) -> None:
+    try:
+        with socket.create_server((LOOPBACK, service.port)):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"port {service.port} for {service.name}",
+            f"it cannot be used ({error.strerror})",
+            f"Stop what listens there, or set DANDELION_{service.name.upper()}_PORT",
+        ) from None
+
+
+def _announce(services: Sequence[Service]) -> None:
+    waiting = list(services)
+    while waiting:
+        time.sleep(_LOOK_EVERY_S)
+        waiting = [service for service in waiting if not _answers(service)]
+    out.print()
+    out.print("All is up. Ctrl-C stops everything.", style="bold green")
+    for service in services:
+        out.print(Text.assemble((f"  {service.url:<24}", "bold"), service.what))
+    out.print()
+
+
+def _answers(service: Service) -> bool:
+    try:
+        return httpx.get(service.url + service.path, timeout=2).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,29 @@
+"""The composition root: everything that Dagster loads, and nothing else."""
+
+import dagster as dg
+
+from dandelion_pipeline.defs.automation import ingestion_job, mlflow_sensors, training_job
+from dandelion_pipeline.defs.console import console
+from dandelion_pipeline.defs.dataset import clean_images, dataset
+from dandelion_pipeline.defs.ingest import raw_images
+from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
+from dandelion_pipeline.defs.release import published_model
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.tracking import mlflow_tracking
+from dandelion_pipeline.defs.training import evaluation, trained_model
+
+_store = StoreResource()
+
+defs = dg.Definitions(
+    assets=[raw_images, clean_images, dataset, trained_model, evaluation, published_model],
+    jobs=[ingestion_job, training_job],
+    sensors=mlflow_sensors,
+    resources={
+        "store": _store,
+        "tables": TableIOManager(store=_store),
+        "models": ModelIOManager(store=_store),
+        "mlflow": mlflow_tracking,
+    },
+    loggers={"console": console},
+    executor=dg.in_process_executor,  # one asset after the other: a process for each gains nothing
+)

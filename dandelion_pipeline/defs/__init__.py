@@ -1,0 +1,1 @@
+"""All that Dagster knows: thin assets over functions that know no Dagster."""

@@ -1,0 +1,101 @@
+"""How outputs are kept: tables as Parquet, models as directories of files. No pickle."""
+
+import dagster as dg
+import pyarrow as pa
+
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.errors import ObjectNotFound
+from dandelion_pipeline.release.bundle import put_files
+from dandelion_pipeline.release.manifest import TRAINING_FILE
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.storage.tables import parquet_bytes, read_table
+from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
+
+SNAPSHOT = "snapshot"
+"""The metadata entry that says which snapshot or model a materialisation made."""
+
+_EVENTS_TO_SEARCH = 200
+
+
+class TableIOManager(dg.ConfigurableIOManager):
+    """Arrow tables: a partition under its name, anything else under its content hash.
+
+    A run reads what it wrote itself, however many others run at the same time, because
+    the snapshot is looked up in the run's own materialisations first.
+    """
+
+    store: StoreResource
+
+    def handle_output(self, context: dg.OutputContext, table: pa.Table) -> None:
+        """Write a table in one put."""
+        data = parquet_bytes(table)
+        partition = context.partition_key if context.has_partition_key else sha256_hex(data)
+        store, key = self.store.open(), layout.table(context.asset_key.path[-1], partition)
+        store.put(key, data)
+        context.add_output_metadata(
+            {
+                SNAPSHOT: partition,
+                "dagster/row_count": table.num_rows,
+                "address": dg.MetadataValue.text(store.address(key)),
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> pa.Table:
+        """Read a snapshot, or all asked-for partitions that exist as one table."""
+        store, asset = self.store.open(), context.asset_key.path[-1]
+        if not context.has_asset_partitions:
+            return read_table(store, layout.table(asset, latest_snapshot(context)))
+        keys = {layout.table(asset, partition) for partition in context.asset_partition_keys}
+        prefix = f"{layout.TABLES}{asset}/"
+        found = [o.key for o in store.list_objects(prefix) if o.key in keys]
+        if not found:
+            raise ObjectNotFound(
+                f"could not read {store.address(prefix)}",
+                "no day has been materialised yet",
+                f"Materialise {asset} for the days that have photos first",
+            )
+        return pa.concat_tables([read_table(store, key) for key in found])
+
+
+class ModelIOManager(dg.ConfigurableIOManager):
+    """Trained models as ``models/<version>/``; without a manifest they are not published."""
+
+    store: StoreResource
+
+    def handle_output(self, context: dg.OutputContext, model: TrainedModel) -> None:
+        """Write the files; the same version twice is fine, with other contents it is not."""
+        put_files(self.store.open(), model.record.version, model.bundle_files())
+        context.add_output_metadata({SNAPSHOT: model.record.version})
+
+    def load_input(self, context: dg.InputContext) -> TrainedModel:
+        """Read the files back; they are verified before anything else looks at them."""
+        return read_trained_model(self.store.open(), latest_snapshot(context))
+
+
+def read_trained_model(store: Store, version: str) -> TrainedModel:
+    """Read a model that has been trained, published or not."""
+    training = store.get(layout.model_file(version, TRAINING_FILE))
+    names = TrainingRecord.model_validate_json(training).files
+    files = {name: store.get(layout.model_file(version, name)) for name in names}
+    return TrainedModel.from_files({**files, TRAINING_FILE: training})
+
+
+def latest_snapshot(context: dg.InputContext) -> str:
+    """What this run made of the upstream asset, or the run it retries, or the last run."""
+    records = context.instance.fetch_materializations(
+        context.asset_key, limit=_EVENTS_TO_SEARCH
+    ).records
+    made_by: dict[str | None, str] = {}
+    for record in records:
+        event = record.asset_materialization
+        if event is not None and SNAPSHOT in event.metadata:
+            made_by.setdefault(record.run_id, str(event.metadata[SNAPSHOT].value))
+    run = context.step_context.dagster_run
+    for run_id in (run.run_id, run.parent_run_id, *made_by):
+        if run_id in made_by:
+            return made_by[run_id]
+    asset = context.asset_key.to_user_string()
+    raise ObjectNotFound(
+        f"the input {asset}", "it has never been materialised", f"Materialise {asset} first"
+    )

@@ -1,0 +1,122 @@
+"""`trained_model` and `evaluation`."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import dagster as dg
+import pyarrow as pa
+
+from dandelion_pipeline.defs.previews import picture
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.tracking import Tracking
+from dandelion_pipeline.training import plots
+from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.fit import TrainedModel, fit
+from dandelion_pipeline.training.score import measure_both, score
+from dandelion_pipeline.training.train import EpochMetrics
+
+
+class TrainedModelConfig(dg.Config, TrainingConfig):
+    """Every knob of a training; the defaults are the preset `best`."""
+
+
+@dg.asset(
+    io_manager_key="models",
+    group_name="training",
+    kinds={"pytorch", "mlflow", "onnx"},
+    owners=["team:ml"],
+)
+def trained_model(
+    context: dg.AssetExecutionContext,
+    config: TrainedModelConfig,
+    store: StoreResource,
+    mlflow: dg.ResourceParam[Tracking],
+    dataset: pa.Table,
+) -> TrainedModel:
+    """A ResNet18 trained from scratch; the epoch with the lowest validation loss is kept."""
+    with mlflow.failures_recorded():
+        mlflow.log_params(config.model_dump())
+        model = fit(store.open(), dataset, config, _epoch_reporter(context, mlflow, config.epochs))
+        record = model.record
+        curves = plots.learning_curves(record.history, record.best_epoch)
+        mlflow.log_plot(curves, "learning_curves.png")
+        mlflow.set_tags(
+            {
+                "version": record.version,
+                "data_hash": record.data.hash,
+                "sample": record.data.is_sample,
+            }
+        )
+    best = record.history[record.best_epoch - 1]
+    context.add_output_metadata(
+        {
+            "best_epoch": best.epoch,
+            "validation_accuracy": best.validation_accuracy,
+            "seconds": record.seconds,
+            "is_sample": record.data.is_sample,
+            "learning_curves": picture(curves, "png", "loss and accuracy by epoch"),
+            "mlflow_run": dg.MetadataValue.url(mlflow.link),
+        }
+    )
+    return model
+
+
+@dg.asset(
+    io_manager_key="tables",
+    group_name="training",
+    kinds={"onnx", "mlflow", "parquet"},
+    owners=["team:ml"],
+)
+def evaluation(
+    context: dg.AssetExecutionContext,
+    store: StoreResource,
+    mlflow: dg.ResourceParam[Tracking],
+    trained_model: TrainedModel,
+    dataset: pa.Table,
+) -> pa.Table:
+    """What the model, and the one in production, say of each photo of the test split."""
+    with mlflow.failures_recorded():
+        table = score(store.open(), dataset, trained_model)
+        metrics = measure_both(table, trained_model.record.classes)
+        matrix = plots.confusion_matrix(metrics, trained_model.record.classes)
+        mlflow.log_plot(matrix, "confusion_matrix.png")
+        mlflow.log_metrics({"test_accuracy": metrics.accuracy, "test_log_loss": metrics.log_loss})
+    champion = (
+        f"; live model {metrics.champion_version}: {metrics.champion_accuracy:.1%}"
+        if metrics.champion_accuracy is not None
+        else ""
+    )
+    context.log.info(f"accuracy {metrics.accuracy:.1%} of {metrics.test_photos} photos{champion}")
+    context.add_output_metadata(
+        {
+            "accuracy": metrics.accuracy,
+            "log_loss": metrics.log_loss,
+            "test_photos": metrics.test_photos,
+            "per_class": {label: m.model_dump() for label, m in metrics.per_class.items()},
+            "champion": metrics.champion_version or "none",
+            "champion_accuracy": metrics.champion_accuracy,
+            "is_sample": trained_model.record.data.is_sample,
+            "confusion_matrix": picture(matrix, "png", "test photos by given and predicted label"),
+            "mlflow_run": dg.MetadataValue.url(mlflow.link),
+        }
+    )
+    return table
+
+
+def _epoch_reporter(
+    context: dg.AssetExecutionContext, mlflow: Tracking, epochs: int
+) -> Callable[[EpochMetrics], None]:
+    spent: list[float] = []
+
+    def report(row: EpochMetrics) -> None:
+        spent.append(row.seconds)
+        left = sum(spent) / len(spent) * (epochs - row.epoch)
+        context.log.info(
+            f"epoch {row.epoch:3d}/{epochs}  loss {row.train_loss:.3f}  "
+            f"validation {row.validation_loss:.3f}, accuracy {row.validation_accuracy:.1%}  "
+            f"{row.seconds:.1f} s, {left // 60:.0f}:{left % 60:02.0f} left"
+        )
+        values = asdict(row)
+        mlflow.log_metrics(values, step=values.pop("epoch"))
+
+    return report

@@ -1,0 +1,84 @@
+"""What can be measured on one photo, and which photos are too poor to learn from."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from dandelion_pipeline.images.decode import decode
+from dandelion_pipeline.images.landing import ACCEPTED
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.store import Store
+
+SMALLEST_SIDE = 32
+LOWEST_CONTRAST = 2.0
+
+CLEAN_SCHEMA = pa.schema(
+    [
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("day", pa.string(), nullable=False),
+        pa.field("is_sample", pa.bool_(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("brightness", pa.float32(), nullable=False),
+        pa.field("contrast", pa.float32(), nullable=False),
+        pa.field("keep", pa.bool_(), nullable=False),
+        pa.field("drop_reason", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Measurements of one upright photo."""
+
+    width: int
+    """Pixels."""
+
+    height: int
+    """Pixels."""
+
+    brightness: float
+    """Mean luma, 0 (black) to 255 (white); ITU-R BT.601."""
+
+    contrast: float
+    """Standard deviation of the luma."""
+
+
+def measure(image: Image.Image) -> Quality:
+    """Measure a photo."""
+    luma = np.asarray(image.convert("L"), dtype=np.float32)
+    return Quality(image.width, image.height, float(luma.mean()), float(luma.std()))
+
+
+def drop_reason(quality: Quality) -> str:
+    """Why a photo is of no use for training; empty if it is."""
+    if min(quality.width, quality.height) < SMALLEST_SIDE:
+        return f"smaller than {SMALLEST_SIDE} pixels"
+    if quality.contrast < LOWEST_CONTRAST:
+        return "one even colour"
+    return ""
+
+
+def clean(store: Store, raw: pa.Table) -> pa.Table:
+    """Measure the accepted photos of a day.
+
+    Args:
+        store: where the photos lie.
+        raw: a table of `landing.RAW_SCHEMA`.
+
+    Returns:
+        A table of `CLEAN_SCHEMA`, one row an accepted photo.
+    """
+    accepted = [row for row in raw.to_pylist() if row["status"] == ACCEPTED]
+    photos = store.get_many(layout.image(row["sha256"]) for row in accepted)
+    rows = []
+    for row, (_, data) in zip(accepted, photos, strict=True):
+        quality = measure(decode(data).image)
+        reason = drop_reason(quality)
+        kept = {name: row[name] for name in ("sha256", "label", "name", "day", "is_sample")}
+        rows.append({**kept, **asdict(quality), "keep": not reason, "drop_reason": reason})
+    return pa.Table.from_pylist(rows, schema=CLEAN_SCHEMA)

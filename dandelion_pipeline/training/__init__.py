@@ -1,0 +1,1 @@
+"""From a data set to a model with its figures. The only room that knows torch."""

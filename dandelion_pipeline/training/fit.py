@@ -1,0 +1,128 @@
+"""One training from a data set to files: what the asset `trained_model` does."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from dandelion_pipeline.errors import BundleError
+from dandelion_pipeline.images.preprocess import Preprocessing
+from dandelion_pipeline.release.bundle import digests
+from dandelion_pipeline.release.manifest import (
+    ONNX_FILE,
+    TRAINING_FILE,
+    WEIGHTS_FILE,
+    DataSummary,
+    FileDigest,
+)
+from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.data import load_prepared, load_training
+from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
+from dandelion_pipeline.training.export import export_onnx, export_weights
+from dandelion_pipeline.training.network import ARCHITECTURE
+from dandelion_pipeline.training.train import EpochMetrics, train
+
+
+class TrainingRecord(BaseModel):
+    """What is known of a model when its training ends; `training.json` in its bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    architecture: str
+    classes: list[str]
+    preprocessing: Preprocessing
+    data: DataSummary
+    config: TrainingConfig
+    best_epoch: int
+    history: list[EpochMetrics]
+    seconds: float
+    torch_version: str
+    files: dict[str, FileDigest]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that has been trained and not judged yet."""
+
+    record: TrainingRecord
+    files: Mapping[str, bytes]
+    """`model.onnx` and `weights.safetensors`."""
+
+    @property
+    def onnx(self) -> bytes:
+        """The model as it would be served."""
+        return self.files[ONNX_FILE]
+
+    def bundle_files(self) -> dict[str, bytes]:
+        """All files that belong into the bundle."""
+        record = self.record.model_dump_json(indent=2).encode() + b"\n"
+        return {**self.files, TRAINING_FILE: record}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> "TrainedModel":
+        """Read back what `bundle_files` gave.
+
+        Raises:
+            BundleError: a file is not what the record says.
+        """
+        record = TrainingRecord.model_validate_json(files[TRAINING_FILE])
+        models = {name: files[name] for name in record.files}
+        if digests(models) != record.files:
+            raise BundleError(
+                f"the trained model {record.version}",
+                "its files are not those that training wrote",
+                "Materialise trained_model again",
+            )
+        return cls(record, models)
+
+
+def fit(
+    store: Store,
+    dataset: pa.Table,
+    config: TrainingConfig,
+    on_epoch: Callable[[EpochMetrics], None],
+) -> TrainedModel:
+    """Train on a data set, and export the best epoch.
+
+    Args:
+        store: where the photos lie.
+        dataset: as made by `training.dataset.build_dataset`.
+        config: every knob.
+        on_epoch: called after each epoch.
+    """
+    started = time.perf_counter()
+    info = DatasetInfo.of(dataset)
+    photos = load_training(store, rows_of(dataset, TRAIN), info.classes, config.size)
+    validation = load_prepared(
+        store, rows_of(dataset, VALIDATION), info.classes, config.preprocessing
+    )
+    result = train(photos, validation, len(info.classes), config, on_epoch)
+    files = {
+        ONNX_FILE: export_onnx(result.network, config.preprocessing),
+        WEIGHTS_FILE: export_weights(result.network),
+    }
+    record = TrainingRecord(
+        version=_new_version(files[WEIGHTS_FILE]),
+        architecture=ARCHITECTURE,
+        classes=info.classes,
+        preprocessing=config.preprocessing,
+        data=DataSummary(hash=info.hash, is_sample=info.is_sample, counts=info.counts),
+        config=TrainingConfig.model_validate(config.model_dump()),
+        best_epoch=result.best.epoch,
+        history=result.history,
+        seconds=time.perf_counter() - started,
+        torch_version=torch.__version__,
+        files=digests(files),
+    )
+    return TrainedModel(record, files)
+
+
+def _new_version(weights: bytes) -> str:
+    """A version that sorts by time and names the weights: ``20261123-114512-3fa9c1d2``."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{sha256_hex(weights)[:8]}"

@@ -1,0 +1,86 @@
+"""From a trained model and its scores to a finished bundle, and live if the gate agrees."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from dandelion_pipeline.errors import BundleError
+from dandelion_pipeline.release import log
+from dandelion_pipeline.release.bundle import digests, finish, open_bundle
+from dandelion_pipeline.release.manifest import Manifest
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training.fit import TrainedModel
+from dandelion_pipeline.training.gate import Decision
+from dandelion_pipeline.training.score import champion_version, judge, measure_both
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a challenger."""
+
+    manifest: Manifest
+    decision: Decision
+
+
+def still_valid(store: Store, scores: pa.Table) -> bool:
+    """Whether the champion that the scores speak of is still the live model."""
+    live = log.live_or_none(store)
+    return champion_version(scores) == (live.version if live else None)
+
+
+def publish(
+    store: Store,
+    model: TrainedModel,
+    scores: pa.Table,
+    *,
+    code_version: str,
+    dagster_run: str,
+    mlflow_run: str,
+) -> Outcome:
+    """Finish the bundle, and promote it if the gate lets it pass.
+
+    Args:
+        store: its files lie there already.
+        model: the challenger.
+        scores: as made by `score.score`.
+        code_version: of this product.
+        dagster_run: the run's id.
+        mlflow_run: the run's id.
+    """
+    decision = judge(scores, model)
+    manifest = _finished(store, model, scores, code_version, dagster_run, mlflow_run)
+    if decision.promote:
+        log.promote(store, manifest.version, who=f"Dagster run {dagster_run}", why=decision.reason)
+    return Outcome(manifest, decision)
+
+
+def _finished(
+    store: Store,
+    model: TrainedModel,
+    scores: pa.Table,
+    code_version: str,
+    dagster_run: str,
+    mlflow_run: str,
+) -> Manifest:
+    """Write the manifest, or read the one that an earlier try of the same model wrote."""
+    record = model.record
+    try:
+        return open_bundle(store, record.version).manifest
+    except BundleError:
+        manifest = Manifest(
+            version=record.version,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            architecture=record.architecture,
+            classes=record.classes,
+            preprocessing=record.preprocessing.model_dump(mode="json"),
+            data=record.data,
+            metrics=measure_both(scores, record.classes),
+            training={**record.config.model_dump(), "best_epoch": record.best_epoch},
+            code_version=code_version,
+            dagster_run=dagster_run,
+            mlflow_run=mlflow_run,
+            files=digests(model.bundle_files()),
+        )
+        finish(store, manifest)
+        return manifest
