@@ -3,8 +3,8 @@
 What a file is, is decided by its content, never by its name. The rules:
 
 - JPEG, PNG, WebP, GIF and BMP are read, nothing else.
-- The EXIF orientation is applied.
-- Of an animation, the first frame counts.
+- The EXIF orientation is applied; EXIF data that cannot be read counts as none.
+- Of an animation or a phone's multi-picture file, the first picture counts.
 - Transparency is laid over white; palettes, grey, CMYK and 16 bits become 8-bit RGB.
 - A file that ends too early is refused, not completed with grey.
 - Limits are checked before anything is unpacked.
@@ -14,7 +14,7 @@ import io
 import struct
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from dandelion_pipeline.errors import ImageRefused
 
@@ -22,7 +22,17 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MAX_BYTES = 20_000_000
 MAX_PIXELS = 25_000_000
 
-_EXIF_SOFTWARE = 0x0131  # Exif 2.32, table 4
+_EXIF_ORIENTATION = 0x0112  # Exif 2.32, table 4
+_EXIF_SOFTWARE = 0x0131
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _WHITE = (255, 255, 255, 255)
 
 
@@ -60,9 +70,10 @@ def decode(data: bytes) -> Photo:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             _check_pixels(*opened.size)
             opened.load()
-            software = str(opened.getexif().get(_EXIF_SOFTWARE, ""))
-            upright = ImageOps.exif_transpose(opened)
-            return Photo(_as_rgb(upright), str(opened.format), software)
+            orientation, software = _exif(opened)
+            turn = _UPRIGHT.get(orientation)
+            upright = opened if turn is None else opened.transpose(turn)
+            return Photo(_as_rgb(upright), _format(opened), software)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels("a photo") from None
     except UnidentifiedImageError:
@@ -95,6 +106,8 @@ _DECODER_ERRORS = (
 
 
 def _check_pixels(width: int, height: int) -> None:
+    if min(width, height) < 1:
+        raise ImageRefused("broken", "the photo", "it has no pixels", "Send an intact copy")
     if width * height > MAX_PIXELS:
         raise _too_many_pixels(f"a photo of {width} x {height} pixels")
 
@@ -106,6 +119,23 @@ def _too_many_pixels(what: str) -> ImageRefused:
         f"the limit is {MAX_PIXELS / 1e6:.0f} megapixels",
         "Send a smaller copy",
     )
+
+
+def _format(opened: Image.Image) -> str:
+    return "JPEG" if opened.format == "MPO" else str(opened.format)
+
+
+def _exif(opened: Image.Image) -> tuple[int, str]:
+    """Orientation and software. Cameras and editors write broken EXIF around sound pixels."""
+    try:
+        exif = opened.getexif()
+        software = exif.get(_EXIF_SOFTWARE, "")
+        orientation = exif.get(_EXIF_ORIENTATION)
+    except _DECODER_ERRORS:
+        return 0, ""
+    if not isinstance(orientation, int):
+        orientation = 0
+    return orientation, software.strip("\0 ") if isinstance(software, str) else ""
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:

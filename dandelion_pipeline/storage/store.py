@@ -89,6 +89,15 @@ class Store:
         with self._translated("read", key):
             return bytes(obstore.get(self._backend, key).bytes())
 
+    def get_start(self, key: str, length: int) -> bytes:
+        """The first bytes of an object that has at least so many.
+
+        Raises:
+            ObjectNotFound: no object has this key.
+        """
+        with self._translated("read", key):
+            return bytes(obstore.get_range(self._backend, key, start=0, length=length))
+
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""
         try:
@@ -121,6 +130,8 @@ class Store:
     def _translated(self, verb: str, key: str) -> Iterator[None]:
         """obstore's errors as ours, each naming the object and the remedy."""
         what = f"could not {verb} {self.address(key)}"
+        if not _KEY.fullmatch(key):
+            raise _bad_key(what)
         try:
             yield
         except (FileNotFoundError, refused.NotFoundError) as error:
@@ -135,8 +146,22 @@ class Store:
             raise _other(what, error) from None
 
 
+# What a local folder and every S3 server can hold: no empty, "." or ".." part, no control
+# character or backslash, and no "#1" at the end, by which obstore knows its unfinished files.
+_KEY = re.compile(r"(?!.*#\d+(/|$))((?!\.\.?(/|$))[^/\\\x00-\x1f\x7f]+(/(?!$)|/?$))*")
+
+
 class _AlreadyExists(StoreError):
     """Never leaves this module: `Store.put_if_absent` answers False instead."""
+
+
+def _bad_key(what: str) -> StoreError:
+    return StoreError(
+        what,
+        "this is no key: a part is empty or of dots alone, has a control character or a "
+        "backslash, or ends in # and digits",
+        "Choose another name",
+    )
 
 
 def _denied(what: str, error: Exception) -> StoreDenied:
@@ -166,13 +191,20 @@ def _other(what: str, error: Exception) -> StoreError | StoreUnavailable:
         )
     if os.strerror(errno.EACCES) in text or os.strerror(errno.EROFS) in text:
         return _denied(what, error)
-    if "403" in text or "AccessDenied" in text or "InvalidAccessKeyId" in text:
+    if any(os.strerror(code) in text for code in _IMPOSSIBLE):
+        return StoreError(
+            what, f"the folder cannot hold it ({_first_line(error)})", "Choose another name"
+        )
+    if "403 Forbidden" in text or "AccessDenied" in text or "InvalidAccessKeyId" in text:
         return _denied(what, error)
     return StoreUnavailable(
         what,
         f"the store did not answer as it should ({_first_line(error)})",
         "Check that it runs and that AWS_ENDPOINT_URL and DANDELION_STORE_URL are right",
     )
+
+
+_IMPOSSIBLE = (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 def _first_line(error: Exception) -> str:
@@ -188,12 +220,14 @@ def open_store(url: str) -> Store:
             endpoint, region and keys come from the standard ``AWS_*`` variables.
 
     Raises:
-        SettingsError: the URL is of another form, or the folder cannot be made.
+        SettingsError: the URL is of another form, the folder cannot be made, or an
+            endpoint has no keys.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.path and parts.netloc in ("", "localhost"):
         return Store(_local_folder(Path(unquote(parts.path))), url)
     if parts.scheme == "s3" and parts.netloc:
+        _check_keys(url)
         backend = S3Store(
             parts.netloc,
             prefix=unquote(parts.path).strip("/") or None,
@@ -206,6 +240,22 @@ def open_store(url: str) -> Store:
         "it is neither file:///folder nor s3://bucket/prefix",
         "Correct DANDELION_STORE_URL",
     )
+
+
+def _check_keys(url: str) -> None:
+    """Without keys, obstore would ask Amazon's metadata service, and hang where there is none."""
+    environment = os.environ
+    if environment.get("AWS_ENDPOINT_URL") and not environment.get("AWS_SKIP_SIGNATURE"):
+        missing = [name for name in _KEYS if not environment.get(name)]
+        if missing:
+            raise SettingsError(
+                f"the store {url} at {environment['AWS_ENDPOINT_URL']}",
+                f"{' and '.join(missing)} not set",
+                "Set both keys; for a server that asks for none, set AWS_SKIP_SIGNATURE=true",
+            )
+
+
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
 def _plain_http() -> bool:
