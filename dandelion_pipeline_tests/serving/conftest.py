@@ -26,22 +26,29 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def start_api(store: Store) -> Iterator[StartApi]:
-    """Starts an API on the store; its settings are the keyword arguments."""
+    """Starts an API on the test's own store; its settings are the keyword arguments."""
     with ExitStack() as started:
-
-        def start(**settings: object) -> httpx.Client:
-            chosen = {"store_url": store.url, "poll_seconds": 0.05, **settings}
-            url = started.enter_context(_serving(Settings.model_validate(chosen)))
-            return started.enter_context(httpx.Client(base_url=url, trust_env=False))
-
-        yield start
+        yield lambda **settings: started.enter_context(api_on(store, **settings))
 
 
-@pytest.fixture
-def api(store: Store, start_api: StartApi) -> httpx.Client:
-    """An API with one live model, ``first``, and no keys."""
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """An API with one live model, ``first``, and no keys; all tests share it."""
+    store = open_store((tmp_path_factory.mktemp("shared") / "store").as_uri())
     tiny_models.publish(store, "first")
-    return start_api()
+    with api_on(store) as client:
+        yield client
+
+
+@contextmanager
+def api_on(store: Store, **settings: object) -> Iterator[httpx.Client]:
+    """An API on a store, and a client that knows its address and no key."""
+    chosen = {"store_url": store.url, "poll_seconds": 0.05, **settings}
+    with (
+        _serving(Settings.model_validate(chosen)) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        yield client
 
 
 @contextmanager

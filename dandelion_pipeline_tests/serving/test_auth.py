@@ -1,18 +1,22 @@
+from collections.abc import Iterator
+
 import httpx
 import pytest
 from pydantic import SecretStr
 
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.store import open_store
 from dandelion_pipeline_tests import tiny_models
-from dandelion_pipeline_tests.serving.conftest import StartApi
+from dandelion_pipeline_tests.serving.conftest import api_on
 
 KEYS = (SecretStr("old-key"), SecretStr("new-key"))
 
 
-@pytest.fixture
-def locked_api(store: Store, start_api: StartApi) -> httpx.Client:
+@pytest.fixture(scope="module")
+def locked_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    store = open_store((tmp_path_factory.mktemp("locked") / "store").as_uri())
     tiny_models.publish(store, "first")
-    return start_api(api_keys=KEYS)
+    with api_on(store, api_keys=KEYS) as client:
+        yield client
 
 
 @pytest.mark.parametrize(

@@ -133,8 +133,10 @@ def test_the_running_api_follows_the_log(store: Store, start_api: StartApi) -> N
 
 
 def test_swaps_under_load_fail_no_request_and_mix_no_versions(
-    store: Store, api: httpx.Client
+    store: Store, start_api: StartApi
 ) -> None:
+    publish(store, "first")
+    api = start_api()
     stop = threading.Event()
     answers: list[tuple[str, str]] = []
 

@@ -1,0 +1,178 @@
+import io
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+from pydantic import SecretStr
+from streamlit.testing.v1 import AppTest
+
+from dandelion_pipeline.release.manifest import DataSummary
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline_tests.processes import free_port
+from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
+from dandelion_pipeline_tests.tiny_models import GREEN, SAMPLE, YELLOW, onnx_graph, photo, publish
+from serving.webapp import page as page_module
+
+OpenPage = Callable[[httpx.Client], AppTest]
+PAGE = Path(page_module.__file__)
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+    def opened(api: httpx.Client) -> AppTest:
+        monkeypatch.setenv("DANDELION_API_URL", str(api.base_url))
+        return _fine(AppTest.from_file(PAGE, default_timeout=30).run())
+
+    return opened
+
+
+def _fine(page: AppTest) -> AppTest:
+    assert not page.exception
+    return page
+
+
+def _html(page: AppTest) -> str:
+    return "\n".join(element.proto.body for element in page.get("html"))
+
+
+def _upload(page: AppTest, data: bytes, name: str = "photo.jpg") -> str:
+    page.file_uploader[0].set_value((name, data, "image/jpeg"))
+    return _html(_fine(page.run()))
+
+
+def test_a_photo_gets_its_label_percentages_and_the_version(
+    api: httpx.Client, open_page: OpenPage
+) -> None:
+    expected = api.post("/predict", files={"file": photo(YELLOW)}).json()
+    page = open_page(api)
+    shown = _upload(page, photo(YELLOW))
+    assert '<p class="dd-label">dandelion</p>' in shown
+    assert f"{expected['confidence']:.1%} sure" in shown
+    for label, share in expected["probabilities"].items():
+        assert f"<span>{label}</span><span>{share:.1%}</span>" in shown
+    assert '<span class="dd-version">first</span>' in shown
+    assert len(page.image) == 1
+    assert '<p class="dd-label">grass</p>' in _upload(page, photo(GREEN))
+
+
+def test_the_page_says_how_good_the_model_is(api: httpx.Client, open_page: OpenPage) -> None:
+    shown = _html(open_page(api))
+    assert "dandelion or grass" in shown
+    assert "95.0%" in shown
+    assert "right on 60 test photos" in shown
+    assert "<b>200</b>" in shown
+    assert "sample" not in shown
+
+
+def test_a_sample_says_so_and_how_to_train_on_real_photos(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    publish(store, "sample", data=SAMPLE)
+    shown = _html(open_page(start_api()))
+    assert "This model is a sample" in shown
+    assert "make run IMAGES=" in shown
+    assert "generated test photos" in shown
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "This file is empty"),
+        (b"just text", "This file is no photo that can be read"),
+        (photo()[:-300], "This photo is damaged"),
+        (b"\xff" * 20_100_000, "20 MB is the limit"),
+        (photo(size=5001, format="PNG"), "25 megapixels are the limit"),
+    ],
+)
+def test_a_refused_photo_is_explained_and_not_shown(
+    api: httpx.Client, open_page: OpenPage, data: bytes, words: str
+) -> None:
+    page = open_page(api)
+    shown = _upload(page, data)
+    assert words in shown
+    assert 'role="alert"' in shown
+    assert "dd-label" not in shown.split("</style>")[1]
+    assert not page.image
+
+
+def test_without_a_model_the_page_says_how_to_publish_one_and_finds_it_later(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    api = start_api()
+    page = open_page(api)
+    assert "No model is live" in _html(page)
+    assert "make run" in _html(page)
+    publish(store, "first")
+    wait_until(lambda: api.get("/readyz").is_success)
+    page.button[0].click()
+    assert "dandelion or grass" in _html(_fine(page.run()))
+
+
+def test_when_the_api_is_away_the_page_says_where_it_looked(open_page: OpenPage) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    shown = _html(open_page(httpx.Client(base_url=address)))
+    assert "The API does not answer" in shown
+    assert address in shown
+    assert "make up" in shown
+
+
+def test_the_page_uses_its_key_and_says_when_it_has_none(
+    store: Store, start_api: StartApi, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(store, "first")
+    api = start_api(api_keys=(SecretStr("a-key"),))
+    assert "DANDELION_API_KEY" in _html(open_page(api))
+    monkeypatch.setenv("DANDELION_API_KEY", "a-key")
+    shown = _html(open_page(api))
+    assert "dandelion or grass" in shown
+    assert "a-key" not in shown
+
+
+def test_a_newer_model_that_cannot_be_loaded_is_mentioned(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    publish(store, "first")
+    api = start_api()
+    publish(store, "broken", b"no graph")
+    wait_until(lambda: not api.get("/readyz").json()["current"])
+    shown = _html(open_page(api))
+    assert "This may not be the newest model" in shown
+    assert "model broken" in shown
+
+
+def test_names_from_outside_are_never_markup(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    classes = ["<script>alert(1)</script>", "<b>**bold**</b> :smile:"]
+    counts = {label: {"<i>train</i>": 1} for label in classes}
+    data = DataSummary(hash="<u>h</u>", is_sample=False, counts=counts)
+    publish(store, "v", onnx_graph(), classes=classes, data=data, architecture="<a href=x>")
+    page = open_page(start_api())
+    shown = _upload(page, photo(), name="<img src=x onerror=alert(1)>.jpg")
+    for text in [*classes, "<i>train</i>", "<u>h</u>", "<a href=x>"]:
+        assert text not in shown
+        assert escape(text) in shown
+    assert "onerror" not in shown
+    assert not [m.value for m in page.markdown if "alert" in m.value]
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "I;16", "1"])
+def test_every_kind_of_photo_can_be_shown_beside_its_answer(
+    api: httpx.Client, open_page: OpenPage, mode: str
+) -> None:
+    target = io.BytesIO()
+    Image.new(mode, (1600, 40)).save(target, "JPEG" if mode == "CMYK" else "PNG")
+    page = open_page(api)
+    assert "sure" in _upload(page, target.getvalue())
+    assert len(page.image) == 1
+
+
+def test_a_photo_that_lies_on_its_side_is_shown_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Exif 2.32: turn by 90 degrees to show
+    target = io.BytesIO()
+    Image.new("RGB", (200, 100)).save(target, "JPEG", exif=exif)
+    assert page_module._preview(target.getvalue()).size == (100, 200)
