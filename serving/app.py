@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from dandelion_pipeline.errors import DandelionError, SettingsError
 from dandelion_pipeline.storage.store import open_store
 from serving import routes
-from serving.auth import ApiKeyMiddleware
+from serving.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
 from serving.limits import BodyLimitMiddleware
 from serving.models import Models
 from serving.problems import answer_errors_with_problems
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.services = routes.Services(models)
     app.include_router(routes.health)
-    app.include_router(routes.guarded)
+    app.include_router(routes.guarded, dependencies=DOCUMENTED_KEYS if settings.api_keys else [])
     answer_errors_with_problems(app)
     app.add_middleware(BodyLimitMiddleware)
     app.add_middleware(ApiKeyMiddleware, keys=settings.api_keys)

@@ -64,3 +64,9 @@ def test_any_of_the_keys_opens_the_api(locked_api: httpx.Client, headers: dict[s
 
 def test_a_large_body_without_a_key_is_not_read(locked_api: httpx.Client) -> None:
     assert locked_api.post("/predict", content=b"x" * 30_000_000).status_code == 401
+
+
+def test_openapi_says_how_keys_travel_where_they_are_needed(locked_api: httpx.Client) -> None:
+    paths = locked_api.get("/openapi.json", headers={"X-API-Key": "old-key"}).json()["paths"]
+    assert paths["/predict"]["post"]["security"] == [{"HTTPBearer": []}, {"APIKeyHeader": []}]
+    assert "security" not in paths["/healthz"]["get"]
