@@ -5,6 +5,7 @@ neither Dagster nor torch.
 """
 
 import sys
+import warnings
 
 import typer
 
@@ -31,6 +32,7 @@ app.add_typer(releases.app, name="releases")
 
 def main() -> None:
     """Run a command; what goes wrong ends as one message and a non-zero exit."""
+    warnings.filterwarnings("ignore", message=".*currently in beta")  # dagster-mlflow, always
     try:
         app(standalone_mode=True)
     except DandelionError as error:

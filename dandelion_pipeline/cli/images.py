@@ -7,7 +7,7 @@ import typer
 
 from dandelion_pipeline.cli.report import progress, say
 from dandelion_pipeline.errors import SettingsError
-from dandelion_pipeline.images.landing import import_photos
+from dandelion_pipeline.images.landing import ImportSummary, import_photos
 from dandelion_pipeline.images.sources import PhotoSource, open_source
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.store import Store, open_store
@@ -36,7 +36,7 @@ def import_(
     say("next", f"materialise raw_images for {day}, or run `make run`")
 
 
-def bring_in(store: Store, source: PhotoSource, day: str) -> None:
+def bring_in(store: Store, source: PhotoSource, day: str) -> ImportSummary:
     """Copy a source's photos to the landing folder of a day, with a progress bar."""
     say("import", source.describe())
     with progress("import") as bar:
@@ -45,6 +45,7 @@ def bring_in(store: Store, source: PhotoSource, day: str) -> None:
             store, source, day, on_photo=lambda done: bar.update(task, completed=done)
         )
     say("import", f"{summary.copied} photos copied, {summary.skipped} skipped (landed before)")
+    return summary
 
 
 def split_labels(labels: str) -> list[str]:

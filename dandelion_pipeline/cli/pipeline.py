@@ -1,11 +1,12 @@
 """The Dagster jobs, run in this process and recorded in the instance that the UI shows."""
 
 import os
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
-from dagster._core.utils import make_new_run_id
 
 from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
@@ -65,8 +66,14 @@ class Pipeline:
         Returns:
             Its version.
         """
-        run_config = dg.RunConfig({"trained_model": TrainedModelConfig(**config.model_dump())})
-        result = self._execute("training_job", run_config=run_config)
+        knobs = {"trained_model": TrainedModelConfig(**config.model_dump())}
+        run_id = str(uuid.uuid4())
+        try:
+            result = self._execute("training_job", run_id=run_id, ops=knobs)
+        finally:  # no daemon need run here, so no sensor closes the MLflow run
+            run = self._instance.get_run_by_id(run_id)
+            if run is not None and run.status in MLFLOW_STATUS:
+                close_runs(self._settings, run_id, run.status)
         (made,) = result.asset_materializations_for_node("trained_model")
         return str(made.metadata[SNAPSHOT].value)
 
@@ -74,18 +81,13 @@ class Pipeline:
         self,
         job: str,
         *,
+        run_id: str | None = None,
         partition_key: str | None = None,
-        run_config: dg.RunConfig | None = None,
+        ops: Mapping[str, dg.Config] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        run_id = make_new_run_id()
-        try:
-            return defs.resolve_job_def(job).execute_in_process(
-                instance=self._instance,
-                partition_key=partition_key,
-                run_config=run_config,
-                run_id=run_id,
-            )
-        finally:
-            run = self._instance.get_run_by_id(run_id)
-            if run is not None and run.status in MLFLOW_STATUS:
-                close_runs(self._settings, run_id, run.status)
+        return defs.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
+            partition_key=partition_key,
+            run_config=dg.RunConfig(dict(ops or {}), loggers={"console": {}}),
+            run_id=run_id,
+        )

@@ -8,8 +8,14 @@ import typer
 
 from dandelion_pipeline.cli.images import LABELS_HELP, SOURCE_HELP, bring_in, split_labels
 from dandelion_pipeline.cli.report import out, say, show_model
-from dandelion_pipeline.errors import Refused
-from dandelion_pipeline.images.landing import real_labels, waiting_days
+from dandelion_pipeline.errors import DatasetError, Refused, SourceError
+from dandelion_pipeline.images.landing import (
+    REJECTED,
+    ImportSummary,
+    intake_rows,
+    real_labels,
+    waiting_days,
+)
 from dandelion_pipeline.images.sources import PhotoSource, open_source
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
@@ -17,6 +23,7 @@ from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.store import Store, open_store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
+from dandelion_pipeline.training.dataset import SMALLEST_CLASS
 
 
 def run(
@@ -34,8 +41,7 @@ def run(
     settings = load_settings()
     store = open_store(settings.store)
     source = _source(store, images, split_labels(labels))
-    if source is not None:
-        bring_in(store, source, f"{datetime.now(UTC):%Y-%m-%d}")
+    brought = bring_in(store, source, f"{datetime.now(UTC):%Y-%m-%d}") if source else None
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  Dagster takes seconds
 
     pipeline = Pipeline(settings)
@@ -44,6 +50,8 @@ def run(
         say("raw_images", "no new files: ingestion skipped")
     for day in waiting:
         pipeline.ingest(day)
+    if source and brought:
+        _check_accepted(store, source, brought)
     dataset = pipeline.preview_dataset(store)
     config = TrainingConfig.of(preset or (Preset.FAST if dataset.is_sample else Preset.BEST))
     manifest = None if retrain else _same_as_live(store, dataset.hash, config)
@@ -69,6 +77,7 @@ def _source(store: Store, images: str, labels: list[str]) -> PhotoSource | None:
     if not images:
         say("import", "no IMAGES given: using a GENERATED SAMPLE of dandelions and grass")
     source = open_source(images, labels=labels)
+    _check_count(source)
     if images and known and known.isdisjoint(source.labels):
         raise Refused(
             f"the photos of {', '.join(source.labels)}",
@@ -77,6 +86,30 @@ def _source(store: Store, images: str, labels: list[str]) -> PhotoSource | None:
             "DANDELION_HOME=.dandelion-other in front of the command",
         )
     return source
+
+
+def _check_count(source: PhotoSource) -> None:
+    """Refuse what can never make a data set, before anything is copied."""
+    needed = SMALLEST_CLASS * len(source.labels)
+    if source.count is not None and source.count < needed:
+        raise DatasetError(
+            source.describe(),
+            f"that is too few: each class needs at least {SMALLEST_CLASS}, "
+            f"and some 100 make a useful model",
+            "Add photos; to add a few to those that the store holds, run "
+            "`dandelion images import` with this source, then `make run`",
+        )
+
+
+def _check_accepted(store: Store, source: PhotoSource, brought: ImportSummary) -> None:
+    """Refuse to train on what was there before if nothing of the source is a photo."""
+    mine = [r for r in intake_rows(store) if (r["label"], r["sha256"]) in brought.photos]
+    if mine and all(row["status"] == REJECTED for row in mine):
+        raise SourceError(
+            source.describe(),
+            f"not one of them is a photo; the first, {mine[0]['name']}: {mine[0]['detail']}",
+            "Give a folder of photos; nothing was trained, and the live model stays as it is",
+        )
 
 
 def _same_as_live(store: Store, data_hash: str, config: TrainingConfig) -> Manifest | None:

@@ -1,25 +1,26 @@
-"""What a run says in the terminal: our own messages, and Dagster's only from errors on."""
+"""What a run says in the terminal: our own messages; the engine's events are in the UI."""
 
 import logging
 
 import dagster as dg
 
 
-class _Readable(logging.Filter):
-    """Let our messages pass, and hold back the engine's events."""
+class _OurMessages(logging.Filter):
+    """Let what assets log pass, each line under its step, and hold back the engine's events."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         meta = getattr(record, "dagster_meta", {})
         record.step = meta.get("step_key") or "dagster"
-        from_engine = meta.get("dagster_event") is not None
-        return record.levelno >= (logging.ERROR if from_engine else logging.INFO)
+        record.said = meta.get("orig_message", record.msg)
+        from_engine = getattr(record, "dagster_event", None) is not None
+        return record.levelno >= logging.INFO and not from_engine
 
 
 def _readable_logger(_: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("dandelion", level=logging.INFO)
     handler = logging.StreamHandler()
-    handler.addFilter(_Readable())
-    handler.setFormatter(logging.Formatter("%(step)-15s %(dagster_message)s"))
+    handler.addFilter(_OurMessages())
+    handler.setFormatter(logging.Formatter("%(step)-15s %(said)s"))
     logger.addHandler(handler)
     return logger
 

@@ -47,6 +47,9 @@ class ImportSummary:
     skipped: int
     """Photos that the store has already, under the same label."""
 
+    photos: frozenset[tuple[str, str]]
+    """Label and SHA-256 of everything that the source held."""
+
 
 @dataclass(frozen=True)
 class Intake:
@@ -77,9 +80,11 @@ def import_photos(
         on_photo: called with the number of photos seen so far.
     """
     known = landed_photos(store)
+    seen: set[tuple[str, str]] = set()
     copied = skipped = 0
     for photo in photos:
         identity = (photo.label, sha256_hex(photo.data))
+        seen.add(identity)
         if identity in known:
             skipped += 1
         else:
@@ -87,7 +92,7 @@ def import_photos(
             known.add(identity)
             copied += 1
         on_photo(copied + skipped)
-    return ImportSummary(copied, skipped)
+    return ImportSummary(copied, skipped, frozenset(seen))
 
 
 def landed_photos(store: Store) -> set[tuple[str, str]]:

@@ -162,7 +162,7 @@ class _Loop:
         inputs = self._normalize(pixels).contiguous(memory_format=torch.channels_last)
         logits = self.network(inputs)
         loss = cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
-        value = float(loss)
+        value = loss.item()
         if math.isnan(value):
             raise TrainingError(
                 "the training loss",
