@@ -135,7 +135,7 @@ class Store:
         try:
             yield
         except (FileNotFoundError, refused.NotFoundError) as error:
-            if "NoSuchBucket" in str(error) or "bucket does not exist" in str(error):
+            if "NoSuchBucket" in str(error):
                 raise _no_bucket(what, self.url) from None
             raise ObjectNotFound(what, "there is no such object", "Check the key") from None
         except refused.AlreadyExistsError:
@@ -143,6 +143,8 @@ class Store:
         except (refused.PermissionDeniedError, refused.UnauthenticatedError) as error:
             raise _denied(what, error) from None
         except (refused.BaseError, OSError) as error:
+            if "NoSuchBucket" in str(error):  # listing knows no NotFoundError
+                raise _no_bucket(what, self.url) from None
             raise _other(what, error) from None
 
 
