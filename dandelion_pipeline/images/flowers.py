@@ -61,10 +61,16 @@ def paint_head(canvas: Canvas, x: float, y: float, radius: float) -> None:
         florets = centre + _tilted(_floret(angles, reach, radius * 0.075), squash, turn)
         lights = rng.uniform(0.82, 1.06, count) + 0.1 * np.sin(angles + 2.2)
         color = mix(_ORANGE, _YELLOW, length**0.7)
-        for floret, light in zip(florets, lights, strict=True):
-            canvas.polygon(floret + np.asarray([0, 0.03 * radius]), shade(_ORANGE, 0.6), 0.8)
-            canvas.polygon(floret, shade(color, light))
+        _paint_florets(canvas, florets, np.outer(lights, color), 0.03 * radius)
     _paint_stamens(canvas, x, y, radius, squash)
+
+
+def _paint_florets(canvas: Canvas, florets: Points, colors: Points, shadow: float) -> None:
+    """Florets of shape ``(n, 9, 2)``, each with its shadow on those below it."""
+    shaded = np.stack([florets + np.asarray([0, shadow]), florets], axis=1)
+    dark = np.broadcast_to(shade(_ORANGE, 0.6), colors.shape)
+    colors = np.stack([dark, colors], axis=1).reshape(-1, 3)
+    canvas.polygons(shaded.reshape(-1, 9, 2), colors, np.tile([0.8, 1.0], len(florets)))
 
 
 def _floret(angle: Points, length: Points, width: float) -> Points:

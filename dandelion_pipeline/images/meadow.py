@@ -56,10 +56,14 @@ class Canvas:
         """Fill a polygon. Points of shape ``(n, 2)`` are in pixels."""
         self.draw.polygon(points.ravel().tolist(), fill=rgba(color, alpha))
 
-    def polygons(self, points: Points, colors: Points) -> None:
+    def polygons(self, points: Points, colors: Points, alpha: npt.ArrayLike = 1.0) -> None:
         """Fill many: points of shape ``(count, n, 2)``, colors of shape ``(count, 3)``."""
-        fills = np.clip(colors, 0, 255).astype(np.uint8).tolist()
-        for corners, fill in zip(points.reshape(len(points), -1).tolist(), fills, strict=True):
+        fills = np.empty((len(points), 4), np.uint8)
+        fills[:, :3] = np.clip(colors, 0, 255)
+        fills[:, 3] = np.asarray(alpha) * 255
+        for corners, fill in zip(
+            points.reshape(len(points), -1).tolist(), fills.tolist(), strict=True
+        ):
             self.draw.polygon(corners, fill=tuple(fill))
 
     def line(self, points: Points, color: Color, width: float, alpha: float = 1.0) -> None:
@@ -76,9 +80,9 @@ class Canvas:
         radius = share * self.unit
         if radius < 1:  # pixel: cannot be seen
             return
-        coarse = int(radius)  # a wide blur needs no fine pixels
+        coarse = max(2, int(radius))  # what is blurred needs no fine pixels
         small = self.image.reduce(coarse).filter(ImageFilter.GaussianBlur(radius / coarse))
-        self.replace(small.resize(self.image.size, Image.Resampling.BICUBIC))
+        self.replace(small.resize(self.image.size, Image.Resampling.BILINEAR))
 
     def replace(self, image: Image.Image) -> None:
         """Go on with another picture of the same size."""
@@ -168,7 +172,7 @@ def noise(rng: np.random.Generator, size: tuple[int, int], cells: int) -> Points
 def paint_ground(canvas: Canvas) -> None:
     """Soil, and what the grass looks like where single blades cannot be told apart."""
     width, height = canvas.image.size
-    size, rng = (max(1, width // 2), max(1, height // 2)), canvas.rng
+    size, rng = (max(1, width // 3), max(1, height // 3)), canvas.rng
     bare = np.clip(1.6 * noise(rng, size, 5) - 0.75, 0, 1)[..., None]
     fine = (noise(rng, size, 90) + noise(rng, size, 24))[..., None] / 2
     green = np.asarray(_GREENS[0]) * 0.75 * (0.5 + fine)

@@ -78,7 +78,7 @@ def render(label: str, seed: int, size: tuple[int, int]) -> Image.Image:
             _paint(canvas, plant[0], depth)
         canvas.blur(view.blur * (0.9 - depth))
     paint_blades(canvas, 1.0, round(_BLADES / 4), dryness)
-    return develop(canvas.image.resize(size, Image.Resampling.BOX), rng)
+    return develop(canvas.image.reduce(factor), rng)
 
 
 def _plan(rng: np.random.Generator, label: str, zoom: float) -> list[tuple[str, float]]:

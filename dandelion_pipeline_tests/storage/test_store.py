@@ -77,10 +77,11 @@ def test_of_many_that_race_for_a_key_exactly_one_writes_it(store: Store) -> None
         barrier.wait(30)
         return (number, data) if store.put_if_absent(f"race/{number}", data) else None
 
+    rounds = 1 if store.url.startswith("s3:") else 10  # SeaweedFS lets losers wait for seconds
     with ThreadPoolExecutor(16) as pool:
-        entries = [(number, writer) for number in range(2) for writer in range(16)]
+        entries = [(number, writer) for number in range(rounds) for writer in range(16)]
         winners = [won for won in pool.map(race, entries) if won]
-    assert [number for number, _ in winners] == [0, 1]
+    assert [number for number, _ in winners] == list(range(rounds))
     assert all(store.get(f"race/{number}") == data for number, data in winners)
 
 
