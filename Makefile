@@ -1,5 +1,9 @@
 # Every target sets up .venv by itself, from the pinned and hashed lock file.
 
+# Threads that wait asleep: beside other busy processes, training is 3 to 5 times as fast, and
+# alone it is no slower (measured with 2 cores; see docs/adr/0003-waiting-threads-sleep.md).
+export OMP_WAIT_POLICY ?= PASSIVE
+
 PYTHON ?= $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin

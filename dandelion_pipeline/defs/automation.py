@@ -4,7 +4,6 @@ import dagster as dg
 
 from dandelion_pipeline.defs.dataset import clean_images, dataset
 from dandelion_pipeline.defs.ingest import raw_images
-from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.release import published_model
 from dandelion_pipeline.defs.tracking import MLFLOW_STATUS, close_runs
 from dandelion_pipeline.defs.training import evaluation, trained_model
@@ -13,7 +12,6 @@ from dandelion_pipeline.settings import load_settings
 ingestion_job = dg.define_asset_job(
     "ingestion_job",
     selection=[raw_images, clean_images],
-    partitions_def=days,
     description="Take in the photos that landed on one day.",
 )
 

@@ -43,7 +43,7 @@ def published_model(
             trained_model,
             scores,
             code_version=version("dandelion-pipeline"),
-            dagster_run=context.run_id,
+            dagster_run=context.run.run_id,
             mlflow_run=mlflow.run_id,
         )
         mlflow.set_tags({"promoted": outcome.decision.promote, "reason": outcome.decision.reason})

@@ -76,11 +76,13 @@ def mlflow_tracking(context: dg.InitResourceContext) -> Iterator[Tracking]:
     """Open the MLflow run of this Dagster run, or go on with it."""
     settings = load_settings()
     ensure_experiment(settings)
+    run = context.run
+    assert run is not None, "an MLflow run belongs to a Dagster run"  # noqa: S101
     opened = MlFlow(  # type: ignore[no-untyped-call]
         SimpleNamespace(
             log=context.log,
-            dagster_run=context.dagster_run,
-            run_id=context.run_id,
+            dagster_run=run,
+            run_id=run.run_id,
             resource_config={
                 "experiment_name": EXPERIMENT,
                 "mlflow_tracking_uri": settings.tracking_uri,

@@ -115,9 +115,9 @@ def _usable(rows: list[dict[str, object]]) -> tuple[list[dict[str, str]], dict[s
             left_out["generated sample"] += 1
         else:
             sha256 = str(row["sha256"])
-            labels.setdefault(sha256, set()).add(row["label"])
-            if sha256 in unique:
+            if row["label"] in labels.setdefault(sha256, set()):
                 left_out["same photo again"] += 1
+            labels[sha256].add(row["label"])
             unique.setdefault(sha256, {k: str(row[k]) for k in ("sha256", "label", "name", "day")})
     conflicts = {sha256 for sha256, given in labels.items() if len(given) > 1}
     if conflicts:

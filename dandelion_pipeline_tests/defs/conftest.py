@@ -1,0 +1,41 @@
+"""A walk through the whole graph on sixty small generated photos."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dandelion_pipeline.cli.pipeline import Pipeline
+from dandelion_pipeline.images.landing import import_photos
+from dandelion_pipeline.images.sample import SampleSpec
+from dandelion_pipeline.images.sources import open_source
+from dandelion_pipeline.settings import Settings, load_settings
+from dandelion_pipeline.storage.store import Store, open_store
+
+DAY = "2025-05-01"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An embedded home with a pipeline in it."""
+
+    settings: Settings
+    store: Store
+    pipeline: Pipeline
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A fresh `DANDELION_HOME` with photos that have landed; a module's tests share it."""
+    home: Path = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DANDELION_STORE_URL", "MLFLOW_TRACKING_URI", "DAGSTER_HOME"):
+            patch.delenv(name, raising=False)
+        patch.setenv("DANDELION_HOME", str(home))
+        patch.setenv("DAGSTER_HOME", str(home / "dagster"))
+        settings = load_settings()
+        store = open_store(settings.store)
+        sample = SampleSpec(per_class=30, size=(64, 48))
+        import_photos(store, open_source("sample", sample=sample), DAY)
+        yield Place(settings, store, Pipeline(settings))

@@ -1,0 +1,114 @@
+"""Photos in, a published model out, through the very jobs that the UI starts."""
+
+import dagster as dg
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from dandelion_pipeline.defs.tracking import EXPERIMENT
+from dandelion_pipeline.errors import TrainingError
+from dandelion_pipeline.release import log
+from dandelion_pipeline.release.bundle import open_bundle
+from dandelion_pipeline.release.manifest import Manifest
+from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline_tests.defs.conftest import DAY, Place
+from dandelion_pipeline_tests.defs.test_definitions import WALK
+
+TINY = TrainingConfig(epochs=2, size=32, batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def manifest(place: Place) -> Manifest:
+    place.pipeline.ingest(DAY)
+    return open_bundle(place.store, place.pipeline.train(TINY)).manifest
+
+
+def metadata(asset: str) -> dict[str, object]:
+    event = dg.DagsterInstance.get().get_latest_materialization_event(dg.AssetKey(asset))
+    assert event is not None, f"{asset} is not materialised"
+    assert event.asset_materialization is not None
+    return {name: entry.value for name, entry in event.asset_materialization.metadata.items()}
+
+
+def mlflow_runs(place: Place) -> list[Run]:
+    client = MlflowClient(place.settings.tracking_uri)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def test_the_walk_ends_with_a_live_model(place: Place, manifest: Manifest) -> None:
+    assert log.live(place.store).version == manifest.version
+    assert manifest.data.is_sample
+    assert manifest.metrics.test_photos > 0
+
+
+@pytest.mark.usefixtures("manifest")
+@pytest.mark.parametrize("asset", WALK)
+def test_every_asset_is_materialised_with_something_to_look_at(asset: str) -> None:
+    assert metadata(asset)
+
+
+@pytest.mark.usefixtures("manifest")
+@pytest.mark.parametrize(
+    ("asset", "entry"),
+    [
+        ("raw_images", "preview"),
+        ("dataset", "preview"),
+        ("trained_model", "learning_curves"),
+        ("evaluation", "confusion_matrix"),
+    ],
+)
+def test_previews_and_plots_are_inside_the_metadata(asset: str, entry: str) -> None:
+    assert "](data:image/" in str(metadata(asset)[entry])
+
+
+def test_each_file_is_counted_once(manifest: Manifest) -> None:
+    counts = metadata("raw_images")
+    assert (counts["accepted"], counts["duplicate"], counts["rejected"]) == (60, 0, 0)
+    assert sum(sum(splits.values()) for splits in manifest.data.counts.values()) == 60
+
+
+def test_the_mlflow_run_holds_parameters_curves_and_plots(place: Place, manifest: Manifest) -> None:
+    client = MlflowClient(place.settings.tracking_uri)
+    run = client.get_run(manifest.mlflow_run)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["dagster_run_id"] == manifest.dagster_run
+    assert run.data.params["epochs"] == "2"
+    history = client.get_metric_history(manifest.mlflow_run, "validation_loss")
+    assert [point.step for point in history] == [1, 2]
+    plots = {file.path for file in client.list_artifacts(manifest.mlflow_run, "plots")}
+    assert plots == {"plots/learning_curves.png", "plots/confusion_matrix.png"}
+
+
+def test_the_metadata_links_to_the_mlflow_run(manifest: Manifest) -> None:
+    assert str(metadata("trained_model")["mlflow_run"]).endswith(f"/runs/{manifest.mlflow_run}")
+
+
+def test_a_second_intake_of_the_same_day_reads_and_stores_nothing(
+    place: Place, manifest: Manifest
+) -> None:
+    place.pipeline.ingest(DAY)
+    again = metadata("raw_images")
+    assert (again["read"], again["stored"], again["accepted"]) == (0, 0, 60)
+
+
+def test_a_failed_training_closes_its_mlflow_run_as_failed_and_the_live_model_stays(
+    place: Place, manifest: Manifest
+) -> None:
+    hopeless = TINY.model_copy(update={"learning_rate": 1e30, "epochs": 4})
+    with pytest.raises(TrainingError, match="no longer a number"):
+        place.pipeline.train(hopeless)
+    newest = mlflow_runs(place)[0]
+    assert newest.info.status == "FAILED"
+    assert newest.info.run_id != manifest.mlflow_run
+    assert log.live(place.store).version == manifest.version
+
+
+def test_the_run_after_a_failed_one_gets_an_mlflow_run_of_its_own(
+    place: Place, manifest: Manifest
+) -> None:
+    version = place.pipeline.train(TINY)
+    second = open_bundle(place.store, version).manifest
+    assert second.mlflow_run != manifest.mlflow_run
+    assert {run.info.status for run in mlflow_runs(place)} == {"FINISHED", "FAILED"}

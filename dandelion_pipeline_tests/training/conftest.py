@@ -1,0 +1,30 @@
+"""A small store of generated photos, and the data set that is made of them."""
+
+import pyarrow as pa
+import pytest
+
+from dandelion_pipeline.images.landing import import_photos, take_in
+from dandelion_pipeline.images.quality import clean
+from dandelion_pipeline.images.sample import SampleSpec
+from dandelion_pipeline.images.sources import open_source
+from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.dataset import build_dataset
+
+DAY = "2025-05-01"
+TINY = TrainingConfig(epochs=2, size=32, batch_size=8)
+
+
+@pytest.fixture(scope="session")
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Sixty generated photos, taken in; tests only read it."""
+    store = open_store((tmp_path_factory.mktemp("photos") / "store").as_uri())
+    sample = SampleSpec(per_class=30, size=(64, 48))
+    import_photos(store, open_source("sample", sample=sample), DAY)
+    return store
+
+
+@pytest.fixture(scope="session")
+def small_dataset(small_store: Store) -> pa.Table:
+    """The data set of `small_store`."""
+    return build_dataset(clean(small_store, take_in(small_store, DAY, None).table), "salt")

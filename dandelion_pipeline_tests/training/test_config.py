@@ -1,0 +1,24 @@
+import pytest
+from pydantic import ValidationError
+
+from dandelion_pipeline.training.config import Preset, TrainingConfig
+
+
+def test_the_defaults_are_the_preset_best() -> None:
+    assert TrainingConfig() == TrainingConfig.of(Preset.BEST)
+
+
+def test_a_preset_can_be_changed_knob_by_knob() -> None:
+    changed = TrainingConfig.of(Preset.FAST, seed=3)
+    assert changed.seed == 3
+    assert changed.size == TrainingConfig.of(Preset.FAST).size
+
+
+@pytest.mark.parametrize("knob", [{"epochs": 0}, {"size": 8}, {"device": "tpu"}, {"epoch": 3}])
+def test_a_knob_that_makes_no_sense_is_refused(knob: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TrainingConfig.of(Preset.BEST, **knob)
+
+
+def test_evaluation_and_serving_share_the_input_size() -> None:
+    assert TrainingConfig(size=96).preprocessing.size == 96

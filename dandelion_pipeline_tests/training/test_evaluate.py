@@ -1,0 +1,55 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as oracle
+
+from dandelion_pipeline.training.evaluate import measure, predict, prediction_table
+from dandelion_pipeline_tests.tiny_models import GREEN, SIZE, YELLOW, onnx_graph
+
+CLASSES = ["a", "b", "c"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 10**6)), min_size=1, max_size=60))
+def test_the_figures_are_those_of_scikit_learn(answers: list[tuple[int, int]]) -> None:
+    given_labels = np.array([label for label, _ in answers])
+    seeds = [seed for _, seed in answers]
+    probabilities = np.array([np.random.default_rng(s).dirichlet(np.ones(3)) for s in seeds])
+    rows = pa.table(
+        {"sha256": [str(i) for i in seeds], "label": [CLASSES[i] for i in given_labels]}
+    )
+    ours = measure(prediction_table(rows, CLASSES, probabilities), CLASSES)
+    predicted = probabilities.argmax(axis=1)
+    precision, recall, f1, support = oracle.precision_recall_fscore_support(
+        given_labels, predicted, labels=[0, 1, 2], zero_division=0
+    )
+    assert ours.accuracy == pytest.approx(oracle.accuracy_score(given_labels, predicted))
+    assert (
+        ours.confusion
+        == oracle.confusion_matrix(given_labels, predicted, labels=[0, 1, 2]).tolist()
+    )
+    assert ours.log_loss == pytest.approx(
+        oracle.log_loss(given_labels, probabilities, labels=[0, 1, 2])
+    )
+    for i, label in enumerate(CLASSES):
+        figures = ours.per_class[label]
+        assert (figures.precision, figures.recall, figures.f1) == pytest.approx(
+            (precision[i], recall[i], f1[i])
+        )
+        assert figures.support == support[i]
+
+
+def test_predictions_are_probabilities_whatever_the_number_of_photos() -> None:
+    pixels = np.stack(
+        [np.full((SIZE, SIZE, 3), YELLOW if i % 2 else GREEN, np.uint8) for i in range(130)]
+    )
+    probabilities = predict(onnx_graph(), pixels)
+    assert probabilities.shape == (130, 2)
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert (probabilities.argmax(axis=1) == [0 if i % 2 else 1 for i in range(130)]).all()
+
+
+def test_a_higher_temperature_makes_the_model_less_sure() -> None:
+    pixels = np.full((1, SIZE, SIZE, 3), YELLOW, np.uint8)
+    assert predict(onnx_graph(), pixels, 3.0).max() < predict(onnx_graph(), pixels).max()

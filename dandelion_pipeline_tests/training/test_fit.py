@@ -1,0 +1,93 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from safetensors.torch import load
+
+from dandelion_pipeline.errors import BundleError, TrainingError
+from dandelion_pipeline.images.preprocess import Preprocessing
+from dandelion_pipeline.release.manifest import WEIGHTS_FILE
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training.evaluate import predict
+from dandelion_pipeline.training.fit import TrainedModel, fit
+from dandelion_pipeline.training.network import ServedNetwork, build_network
+from dandelion_pipeline.training.train import EpochMetrics, batches_per_epoch, pick_device
+from dandelion_pipeline_tests.training.conftest import TINY
+
+
+@pytest.fixture(scope="module")
+def reported() -> list[EpochMetrics]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def model(
+    small_store: Store, small_dataset: pa.Table, reported: list[EpochMetrics]
+) -> TrainedModel:
+    return fit(small_store, small_dataset, TINY, reported.append)
+
+
+def test_every_epoch_is_validated_and_reported(
+    model: TrainedModel, reported: list[EpochMetrics]
+) -> None:
+    assert [row.epoch for row in reported] == [1, 2]
+    assert model.record.history == reported
+
+
+def test_the_epoch_with_the_lowest_validation_loss_is_kept(model: TrainedModel) -> None:
+    losses = [row.validation_loss for row in model.record.history]
+    assert losses[model.record.best_epoch - 1] == min(losses)
+
+
+def test_the_served_file_and_the_weights_are_the_same_model(model: TrainedModel) -> None:
+    network = build_network(2)
+    network.load_state_dict(load(model.files[WEIGHTS_FILE]))
+    served = ServedNetwork(network, Preprocessing(size=32, crop=TINY.center_crop)).eval()
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        expected = served(torch.from_numpy(pixels)).softmax(1).numpy()
+    assert predict(model.onnx, pixels) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_same_seed_gives_the_same_weights(
+    model: TrainedModel, small_store: Store, small_dataset: pa.Table
+) -> None:
+    again = fit(small_store, small_dataset, TINY, lambda row: None)
+    assert again.record.files[WEIGHTS_FILE] == model.record.files[WEIGHTS_FILE]
+
+
+def test_a_model_knows_what_it_was_trained_on(model: TrainedModel) -> None:
+    assert model.record.classes == ["dandelion", "grass"]
+    assert model.record.data.is_sample
+    assert sum(sum(splits.values()) for splits in model.record.data.counts.values()) == 60
+
+
+def test_a_trained_model_reads_back_from_its_files(model: TrainedModel) -> None:
+    assert TrainedModel.from_files(model.bundle_files()) == model
+
+
+def test_altered_weights_are_found_before_anybody_uses_them(model: TrainedModel) -> None:
+    files = model.bundle_files()
+    altered = bytearray(files[WEIGHTS_FILE])
+    altered[-1] ^= 1
+    with pytest.raises(BundleError, match="not those that training wrote"):
+        TrainedModel.from_files({**files, WEIGHTS_FILE: bytes(altered)})
+
+
+def test_a_loss_that_is_no_number_ends_training_with_the_knob_to_turn(
+    small_store: Store, small_dataset: pa.Table
+) -> None:
+    config = TINY.model_copy(update={"learning_rate": 1e30, "epochs": 4})
+    with pytest.raises(TrainingError, match="Lower learning_rate"):
+        fit(small_store, small_dataset, config, lambda row: None)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_asking_for_a_gpu_where_there_is_none_says_so() -> None:
+    assert pick_device("auto").type == "cpu"
+    with pytest.raises(TrainingError, match="sees no GPU"):
+        pick_device("cuda")
+
+
+def test_fewer_photos_than_a_batch_still_make_one_batch() -> None:
+    assert [batches_per_epoch(n, 8) for n in (3, 8, 17)] == [1, 1, 2]

@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from dandelion_pipeline.release import log
+from dandelion_pipeline.release.bundle import digests, open_bundle, put_files
+from dandelion_pipeline.release.manifest import ONNX_FILE, DataSummary
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.store import Store, open_store, sha256_hex
+from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
+from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
+from dandelion_pipeline.training.publish import Outcome, publish, still_valid
+from dandelion_pipeline.training.score import champion_version, measure_both, score
+from dandelion_pipeline_tests import tiny_models
+from dandelion_pipeline_tests.training.conftest import DAY, TINY
+
+
+def challenger(dataset: pa.Table, version: str, *, flipped: bool, sample: bool) -> TrainedModel:
+    info = DatasetInfo.of(dataset)
+    files = {ONNX_FILE: tiny_models.onnx_graph(flipped=flipped)}
+    record = TrainingRecord(
+        version=version,
+        architecture="tiny",
+        classes=info.classes,
+        preprocessing=TINY.preprocessing,
+        data=DataSummary(hash=info.hash, is_sample=sample, counts=info.counts),
+        config=TINY,
+        best_epoch=1,
+        history=[],
+        seconds=1.0,
+        torch_version="none",
+        files=digests(files),
+    )
+    return TrainedModel(record, files)
+
+
+def published(
+    store: Store, dataset: pa.Table, version: str, *, flipped: bool = False, sample: bool = False
+) -> Outcome:
+    model = challenger(dataset, version, flipped=flipped, sample=sample)
+    put_files(store, version, model.bundle_files())
+    scores = score(store, dataset, model)
+    return publish(store, model, scores, code_version="1", dagster_run="d", mlflow_run="m")
+
+
+COLOURS = {"dandelion": tiny_models.YELLOW, "grass": tiny_models.GREEN}
+
+
+def coloured(label: str, number: int) -> bytes:
+    """A photo that `tiny_models.onnx_graph` gets right, and its flipped twin wrong."""
+    red, green, blue = COLOURS[label]
+    return tiny_models.photo((red, green, blue + number % 50), size=40 + number // 50, format="PNG")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store that holds photos of two colours, and no model."""
+    return open_store((tmp_path / "store").as_uri())
+
+
+@pytest.fixture
+def dataset(store: Store) -> pa.Table:
+    rows = []
+    for label in COLOURS:
+        for number in range(60):
+            data = coloured(label, number)
+            store.put(layout.image(sha256_hex(data)), data)
+            rows.append({"sha256": sha256_hex(data), "label": label, "name": f"{number}.png"})
+    same = {"day": DAY, "keep": True, "is_sample": False}
+    return build_dataset(pa.Table.from_pylist([{**row, **same} for row in rows]), "salt")
+
+
+def test_the_first_model_goes_live(store: Store, dataset: pa.Table) -> None:
+    outcome = published(store, dataset, "one")
+    assert outcome.decision.promote
+    assert log.live(store).version == "one"
+    assert open_bundle(store, "one").manifest == outcome.manifest
+
+
+def test_a_worse_challenger_keeps_its_bundle_and_is_not_live(
+    store: Store, dataset: pa.Table
+) -> None:
+    published(store, dataset, "good")
+    outcome = published(store, dataset, "bad", flipped=True)
+    assert not outcome.decision.promote
+    assert log.live(store).version == "good"
+    metrics = open_bundle(store, "bad").manifest.metrics
+    assert metrics.champion_version == "good"
+    assert metrics.champion_accuracy is not None
+    assert metrics.accuracy < metrics.champion_accuracy
+
+
+def test_a_sample_model_never_replaces_a_real_one(store: Store, dataset: pa.Table) -> None:
+    published(store, dataset, "real", flipped=True)
+    assert not published(store, dataset, "sample", sample=True).decision.promote
+    assert log.live(store).version == "real"
+
+
+def test_publishing_the_same_model_twice_changes_nothing(store: Store, dataset: pa.Table) -> None:
+    first = published(store, dataset, "one")
+    second = published(store, dataset, "one")
+    assert second.manifest == first.manifest
+    assert len(log.history(store)) == 1
+
+
+def test_a_champion_of_other_classes_is_not_compared(store: Store, dataset: pa.Table) -> None:
+    tiny_models.publish(store, "cats", classes=["cat", "dog"])
+    outcome = published(store, dataset, "flowers", flipped=True)
+    assert outcome.decision.promote
+    assert outcome.manifest.metrics.champion_accuracy is None
+
+
+def test_scores_are_stale_once_another_model_went_live(store: Store, dataset: pa.Table) -> None:
+    model = challenger(dataset, "one", flipped=False, sample=False)
+    scores = score(store, dataset, model)
+    assert champion_version(scores) is None
+    assert still_valid(store, scores)
+    tiny_models.publish(store, "other")
+    assert not still_valid(store, scores)
+
+
+def test_both_models_answer_for_the_same_photos(store: Store, dataset: pa.Table) -> None:
+    published(store, dataset, "one")
+    model = challenger(dataset, "two", flipped=True, sample=False)
+    metrics = measure_both(score(store, dataset, model), model.record.classes)
+    assert metrics.champion_accuracy == 1.0
+    assert metrics.accuracy == 0.0
