@@ -15,6 +15,7 @@
     │   ├── ReleaseError          the release log cannot be read or appended to
     │   │   └── NothingReleased   no model has been published yet
     │   └── Refused               a safety rule of ours stopped the command
+    ├── Interrupted               somebody stopped it (Ctrl-C)
     └── TransientError            the same call may work later; retries retry these alone
         ├── StoreUnavailable
         └── SourceUnavailable
@@ -106,6 +107,10 @@ class NothingReleased(ReleaseError):
 
 class Refused(PermanentError):
     """A safety rule of ours stopped the command."""
+
+
+class Interrupted(DandelionError):
+    """Somebody stopped it."""
 
 
 class TransientError(DandelionError):

@@ -4,6 +4,7 @@ Commands import what they need when they are called, so that `dandelion predict`
 neither Dagster nor torch.
 """
 
+import os
 import sys
 import warnings
 
@@ -14,7 +15,7 @@ from dandelion_pipeline.cli.predict import predict
 from dandelion_pipeline.cli.report import show_error
 from dandelion_pipeline.cli.run import run
 from dandelion_pipeline.cli.up import up
-from dandelion_pipeline.errors import DandelionError
+from dandelion_pipeline.errors import DandelionError, Interrupted
 
 INTERRUPTED = 130  # what shells give for SIGINT
 
@@ -32,11 +33,10 @@ app.add_typer(releases.app, name="releases")
 
 def main() -> None:
     """Run a command; what goes wrong ends as one message and a non-zero exit."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # docs/adr/0004: threads that sleep
     warnings.filterwarnings("ignore", message=".*currently in beta")  # dagster-mlflow, always
     try:
         app(standalone_mode=True)
     except DandelionError as error:
         show_error(error)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(INTERRUPTED if isinstance(error, Interrupted) else 1)

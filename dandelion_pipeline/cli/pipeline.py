@@ -12,6 +12,7 @@ from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
 from dandelion_pipeline.defs.tracking import MLFLOW_STATUS, close_runs
 from dandelion_pipeline.defs.training import TrainedModelConfig
+from dandelion_pipeline.errors import DandelionError
 from dandelion_pipeline.images.quality import CLEAN_SCHEMA
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage import layout
@@ -47,7 +48,7 @@ class Pipeline:
 
     def ingest(self, day: str) -> None:
         """Take in the photos that landed on a day."""
-        self._execute("ingestion_job", partition_key=day)
+        self._execute("ingestion_job", str(uuid.uuid4()), partition_key=day)
 
     def preview_dataset(self, store: Store) -> DatasetInfo:
         """What the data set would be, without writing anything.
@@ -69,7 +70,7 @@ class Pipeline:
         knobs = {"trained_model": TrainedModelConfig(**config.model_dump())}
         run_id = str(uuid.uuid4())
         try:
-            result = self._execute("training_job", run_id=run_id, ops=knobs)
+            result = self._execute("training_job", run_id, ops=knobs)
         finally:  # no daemon need run here, so no sensor closes the MLflow run
             run = self._instance.get_run_by_id(run_id)
             if run is not None and run.status in MLFLOW_STATUS:
@@ -80,14 +81,25 @@ class Pipeline:
     def _execute(
         self,
         job: str,
+        run_id: str,
         *,
-        run_id: str | None = None,
         partition_key: str | None = None,
         ops: Mapping[str, dg.Config] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        return defs.resolve_job_def(job).execute_in_process(
-            instance=self._instance,
-            partition_key=partition_key,
-            run_config=dg.RunConfig(dict(ops or {}), loggers={"console": {}}),
-            run_id=run_id,
-        )
+        try:
+            return defs.resolve_job_def(job).execute_in_process(
+                instance=self._instance,
+                partition_key=partition_key,
+                run_config=dg.RunConfig(dict(ops or {}), loggers={"console": {}}),
+                run_id=run_id,
+            )
+        except dg.DagsterExecutionInterruptedError:
+            # Dagster knows of no request to stop and calls it a failure: say what it was.
+            run = self._instance.get_run_by_id(run_id)
+            if run is not None:
+                self._instance.report_run_canceled(run, "Stopped by Ctrl-C.")
+            raise KeyboardInterrupt from None
+        except dg.DagsterError as error:  # resources and IO managers: ours, wrapped
+            if isinstance(error.__cause__, DandelionError):
+                raise error.__cause__ from None
+            raise

@@ -32,7 +32,10 @@ def list_(
     if not entries:
         out.print("No model has been published yet: make run")
         return
-    table = Table("release", "action", "version", "when", "who", "why")
+    table = Table("release", "action")
+    table.add_column("version", no_wrap=True)
+    for name in ("when", "who", "why"):
+        table.add_column(name, overflow="fold")
     for entry in entries:
         row = (str(entry.number), entry.action, entry.version, entry.when, entry.who, entry.why)
         table.add_row(*map(Text, row))

@@ -8,7 +8,7 @@ import typer
 
 from dandelion_pipeline.cli.images import LABELS_HELP, SOURCE_HELP, bring_in, split_labels
 from dandelion_pipeline.cli.report import out, say, show_model
-from dandelion_pipeline.errors import DatasetError, Refused, SourceError
+from dandelion_pipeline.errors import DatasetError, Interrupted, Refused, SourceError
 from dandelion_pipeline.images.landing import (
     REJECTED,
     ImportSummary,
@@ -20,7 +20,7 @@ from dandelion_pipeline.images.sources import PhotoSource, open_source
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import Manifest
-from dandelion_pipeline.settings import load_settings
+from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage.store import Store, open_store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
 from dandelion_pipeline.training.dataset import SMALLEST_CLASS
@@ -40,7 +40,29 @@ def run(
     started = time.monotonic()
     settings = load_settings()
     store = open_store(settings.store)
-    source = _source(store, images, split_labels(labels))
+    try:
+        manifest = _made(settings, store, images, split_labels(labels), preset, retrain=retrain)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "the run",
+            f"it was stopped; {_live_model(store)}",
+            "Run the same command again: photos that are in already are not copied again",
+        ) from None
+    show_model(store, manifest, log.live_or_none(store))
+    out.print(f"     took  {time.monotonic() - started:.0f} s")
+
+
+def _made(
+    settings: Settings,
+    store: Store,
+    images: str,
+    labels: list[str],
+    preset: Preset | None,
+    *,
+    retrain: bool,
+) -> Manifest:
+    """The model that all photos make now."""
+    source = _source(store, images, labels)
     brought = bring_in(store, source, f"{datetime.now(UTC):%Y-%m-%d}") if source else None
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  Dagster takes seconds
 
@@ -54,11 +76,13 @@ def run(
         _check_accepted(store, source, brought)
     dataset = pipeline.preview_dataset(store)
     config = TrainingConfig.of(preset or (Preset.FAST if dataset.is_sample else Preset.BEST))
-    manifest = None if retrain else _same_as_live(store, dataset.hash, config)
-    if manifest is None:
-        manifest = open_bundle(store, pipeline.train(config)).manifest
-    show_model(store, manifest, log.live_or_none(store))
-    out.print(f"     took  {time.monotonic() - started:.0f} s")
+    unchanged = None if retrain else _same_as_live(store, dataset.hash, config)
+    return unchanged or open_bundle(store, pipeline.train(config)).manifest
+
+
+def _live_model(store: Store) -> str:
+    live = log.live_or_none(store)
+    return f"the live model is still {live.version}" if live else "no model is live yet"
 
 
 def _source(store: Store, images: str, labels: list[str]) -> PhotoSource | None:

@@ -23,17 +23,16 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(default=30, ge=1, description="Passes over the training photos")
+    epochs: int = Field(default=20, ge=1, description="Passes over the training photos")
     size: int = Field(default=128, ge=32, le=512, description="Input width and height, pixels")
     batch_size: int = Field(default=32, ge=2, description="Photos per optimisation step")
     learning_rate: float = Field(
-        default=0.05, gt=0, description="Peak learning rate of the one-cycle schedule"
+        default=1e-3, gt=0, description="Peak learning rate of the one-cycle schedule"
     )
     warmup: float = Field(
         default=0.2, gt=0, lt=1, description="Share of all steps in which the rate rises"
     )
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov momentum of SGD")
-    weight_decay: float = Field(default=5e-4, ge=0, description="L2 penalty on the weights")
+    weight_decay: float = Field(default=0.05, ge=0, description="Decoupled weight decay of AdamW")
     label_smoothing: float = Field(
         default=0.1, ge=0, lt=1, description="Share of each label spread over all classes"
     )

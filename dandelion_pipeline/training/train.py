@@ -112,12 +112,8 @@ def pick_device(name: str) -> torch.device:
 def _optimizer(
     network: nn.Module, config: TrainingConfig, photos: int
 ) -> tuple[Optimizer, LRScheduler]:
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        nesterov=config.momentum > 0,
-        weight_decay=config.weight_decay,
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
     steps = config.epochs * batches_per_epoch(photos, config.batch_size)
     return optimizer, OneCycleLR(
