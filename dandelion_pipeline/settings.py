@@ -1,6 +1,5 @@
 """What the environment decides: where things live, and the salt of the split."""
 
-from datetime import date
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -22,9 +21,6 @@ class Settings(BaseSettings):
 
     split_salt: str = "dandelion"
     """Changes which photos fall into which split. Keep it for the life of a data set."""
-
-    first_day: date = date(2025, 1, 1)
-    """The first daily partition; photos that landed earlier are not seen."""
 
     mlflow_tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")
     """An MLflow server; empty means a SQLite file under ``home``."""

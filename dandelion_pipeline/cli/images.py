@@ -1,13 +1,19 @@
 """`dandelion images`: bring photos in without training on them."""
 
-from datetime import UTC, datetime
+from datetime import date
 from typing import Annotated
 
 import typer
 
 from dandelion_pipeline.cli.report import progress, say
 from dandelion_pipeline.errors import SettingsError
-from dandelion_pipeline.images.landing import ImportSummary, import_photos
+from dandelion_pipeline.images.landing import (
+    FIRST_DAY,
+    ImportSummary,
+    import_photos,
+    is_ingested,
+    today,
+)
 from dandelion_pipeline.images.sources import PhotoSource, open_source
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.store import Store, open_store
@@ -30,7 +36,7 @@ def import_(
     day: Annotated[str, typer.Option(help="YYYY-MM-DD; today (UTC) by default.")] = "",
 ) -> None:
     """Copy photos to the landing folder; those that landed before are skipped."""
-    day = _checked_day(day) if day else f"{datetime.now(UTC):%Y-%m-%d}"
+    day = _checked_day(day) if day else today()
     store = open_store(load_settings().store)
     bring_in(store, open_source(source, labels=split_labels(labels)), day)
     say("next", f"materialise raw_images for {day}, or run `make run`")
@@ -55,6 +61,13 @@ def split_labels(labels: str) -> list[str]:
 
 def _checked_day(day: str) -> str:
     try:
-        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).strftime("%Y-%m-%d")
+        written = date.fromisoformat(day).isoformat()
     except ValueError:
         raise SettingsError(f"the day {day!r}", "it is no date", "Write it as YYYY-MM-DD") from None
+    if not is_ingested(written):
+        raise SettingsError(
+            f"the day {day!r}",
+            f"photos are looked at from {FIRST_DAY} to today ({today()}, UTC)",
+            "Choose a day in between",
+        )
+    return written

@@ -25,6 +25,8 @@ _INSTANCE = """\
 # The embedded Dagster: SQLite in this folder.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 """
 
 

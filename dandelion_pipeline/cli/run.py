@@ -1,8 +1,7 @@
 """`dandelion run`: photos in, a published model out."""
 
 import time
-from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +9,13 @@ from dandelion_pipeline.cli.images import LABELS_HELP, SOURCE_HELP, bring_in, sp
 from dandelion_pipeline.cli.report import out, say, show_model
 from dandelion_pipeline.errors import DatasetError, Interrupted, Refused, SourceError
 from dandelion_pipeline.images.landing import (
+    FIRST_DAY,
     REJECTED,
     ImportSummary,
     intake_rows,
+    is_ingested,
     real_labels,
+    today,
     waiting_days,
 )
 from dandelion_pipeline.images.sources import PhotoSource, open_source
@@ -24,6 +26,9 @@ from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage.store import Store, open_store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
 from dandelion_pipeline.training.dataset import SMALLEST_CLASS
+
+if TYPE_CHECKING:
+    from dandelion_pipeline.cli.pipeline import Pipeline
 
 
 def run(
@@ -63,21 +68,27 @@ def _made(
 ) -> Manifest:
     """The model that all photos make now."""
     source = _source(store, images, labels)
-    brought = bring_in(store, source, f"{datetime.now(UTC):%Y-%m-%d}") if source else None
+    brought = bring_in(store, source, today()) if source else None
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  Dagster takes seconds
 
     pipeline = Pipeline(settings)
-    waiting = waiting_days(store)
-    if not waiting:
-        say("raw_images", "no new files: ingestion skipped")
-    for day in waiting:
-        pipeline.ingest(day)
+    _ingest(pipeline, waiting_days(store))
     if source and brought:
         _check_accepted(store, source, brought)
     dataset = pipeline.preview_dataset(store)
     config = TrainingConfig.of(preset or (Preset.FAST if dataset.is_sample else Preset.BEST))
     unchanged = None if retrain else _same_as_live(store, dataset.hash, config)
     return unchanged or open_bundle(store, pipeline.train(config)).manifest
+
+
+def _ingest(pipeline: "Pipeline", waiting: list[str]) -> None:
+    if not waiting:
+        say("raw_images", "no new files: ingestion skipped")
+    for day in waiting:
+        if is_ingested(day):
+            pipeline.ingest(day)
+        else:
+            say("raw_images", f"skipped landing/{day}/: days go from {FIRST_DAY} to today (UTC)")
 
 
 def _live_model(store: Store) -> str:

@@ -99,8 +99,15 @@ def _webapp(port: int, api_port: int) -> Service:
         port,
         [sys.executable, "-m", "streamlit", "run", page_file, *options],
         "/_stcore/health",
-        {"DANDELION_API_URL": f"http://{LOOPBACK}:{api_port}"},
+        {"DANDELION_API_URL": f"http://{LOOPBACK}:{api_port}", **_page_key()},
     )
+
+
+def _page_key() -> dict[str, str]:
+    """The page's own key; where the API wants one and the page was given none, its first."""
+    keys = os.environ.get("DANDELION_API_KEYS", "")
+    key = os.environ.get("DANDELION_API_KEY") or keys.split(",")[0].strip()
+    return {"DANDELION_API_KEY": key} if key else {}
 
 
 def _dagster(port: int) -> Service:

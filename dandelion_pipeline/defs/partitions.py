@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-FIRST_DAY = "2025-01-01"
+from dandelion_pipeline.images.landing import FIRST_DAY
 
 days = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)
 """UTC days up to and including today, since photos of today are wanted today."""

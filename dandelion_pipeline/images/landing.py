@@ -6,6 +6,7 @@ Nothing is copied that is there already: a photo is known by its content and its
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import CONCURRENCY, Store, StoredObject, sha256_hex
 from dandelion_pipeline.storage.tables import read_table
 
+FIRST_DAY = "2025-01-01"
 RAW_IMAGES = "raw_images"
 ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
 
@@ -122,6 +124,16 @@ def real_labels(store: Store) -> set[str]:
         for row in intake_rows(store)
         if row["status"] == ACCEPTED and not row["is_sample"]
     }
+
+
+def today() -> str:
+    """The day it is (UTC), as landing folders are named."""
+    return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def is_ingested(day: str) -> bool:
+    """Whether photos of a day are looked at: from `FIRST_DAY` to today."""
+    return FIRST_DAY <= day <= today()
 
 
 def waiting_days(store: Store) -> list[str]:

@@ -1,27 +1,15 @@
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, expect, sync_playwright
+from playwright.sync_api import Page, Request, expect
 
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline_tests.browser import CHROMIUM, chromium_page, drop_photo
 from dandelion_pipeline_tests.processes import free_port, running
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo, publish
 from serving.client import Client
 from serving.webapp import page as page_module
-
-CHROMIUM = Path("/usr/bin/chromium")
-_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 pytestmark = [
     pytest.mark.e2e,
@@ -31,12 +19,8 @@ pytestmark = [
 
 @pytest.fixture
 def browser_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
-        try:
-            yield browser.new_page()
-        finally:
-            browser.close()
+    with chromium_page() as page:
+        yield page
 
 
 def test_the_page_shows_what_the_api_answers_and_speaks_to_nobody_else(
@@ -61,7 +45,7 @@ def test_the_page_shows_what_the_api_answers_and_speaks_to_nobody_else(
     ):
         browser_page.goto(page_url)
         for colour in (YELLOW, GREEN):
-            _drop(browser_page, photo(colour))
+            drop_photo(browser_page, photo(colour), "<i>photo</i>.jpg")
             answer = client.predict(photo(colour), "photo.jpg")
             expect(browser_page.locator(".dd-label")).to_have_text(answer.label)
             expect(browser_page.locator(".dd-percent")).to_have_text(
@@ -69,14 +53,7 @@ def test_the_page_shows_what_the_api_answers_and_speaks_to_nobody_else(
             )
             expect(browser_page.locator(".dd-version")).to_have_text(answer.model.version)
             expect(browser_page.get_by_alt_text("The photo that you sent")).to_be_visible()
-        _drop(browser_page, b"no photo")
+        drop_photo(browser_page, b"no photo")
         expect(browser_page.get_by_role("alert")).to_contain_text("no photo that can be read")
         expect(browser_page.get_by_text("Deploy")).to_have_count(0)
     assert strangers == []
-
-
-def _drop(browser_page: Page, data: bytes) -> None:
-    file_input = browser_page.locator("input[type=file]")
-    file_input.set_input_files(
-        {"name": "<i>photo</i>.jpg", "mimeType": "image/jpeg", "buffer": data}
-    )

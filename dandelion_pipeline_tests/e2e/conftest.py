@@ -1,0 +1,63 @@
+"""One home for all end-to-end tests, made by the very command that README names."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dandelion_pipeline.release import log
+from dandelion_pipeline.storage.store import Store, open_store
+
+DANDELION = str(Path(sys.executable).with_name("dandelion"))
+_OURS = ("DANDELION_", "DAGSTER_", "MLFLOW_", "AWS_")
+
+
+@dataclass(frozen=True)
+class Home:
+    """An embedded installation."""
+
+    folder: Path
+    first_run: subprocess.CompletedProcess[str]
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of a fresh shell, with this home in it."""
+        return clean_env(self.folder)
+
+    @property
+    def store(self) -> Store:
+        return open_store((self.folder / "store").as_uri())
+
+    @property
+    def live_version(self) -> str:
+        return log.live(self.store).version
+
+    def dandelion(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line to its end."""
+        return run_dandelion(self.folder, *arguments)
+
+
+def clean_env(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return {**kept, "DANDELION_HOME": str(home), "COLUMNS": "200"}
+
+
+def run_dandelion(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [DANDELION, *arguments],
+        env=clean_env(home),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+
+
+@pytest.fixture(scope="package")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """What `make run` makes of nothing: a published model of the generated sample."""
+    folder = tmp_path_factory.mktemp("first-light") / "home"
+    return Home(folder, run_dandelion(folder, "run"))
