@@ -43,7 +43,7 @@ class TrainingConfig(BaseModel):
         default=0.3, ge=0, le=1, description="Strength of random colour changes"
     )
     ema_decay: float = Field(
-        default=0.98, ge=0, lt=1, description="Decay of the averaged weights, per step"
+        default=0.95, ge=0, lt=1, description="Decay of the averaged weights, per step"
     )
     center_crop: float = Field(
         default=0.875, gt=0, le=1, description="Share of the shorter side kept for evaluation"

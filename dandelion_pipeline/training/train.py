@@ -138,6 +138,7 @@ class _Loop:
     def __post_init__(self) -> None:
         self._augment: v2.Compose = training_transforms(self.config)
         self._normalize = Normalize(self.config.preprocessing).to(self.device)
+        self._steps = 0
 
     def train_one_epoch(self, photos: TrainingPhotos) -> tuple[float, float]:
         """Mean loss and accuracy over one pass."""
@@ -174,10 +175,16 @@ class _Loop:
 
     @torch.no_grad()
     def _update_average(self) -> None:
+        """Move the average; early on it forgets faster, or it would keep the first weights.
+
+        Source of the warm-up: `tf.train.ExponentialMovingAverage`.
+        """
+        self._steps += 1
+        decay = min(self.config.ema_decay, (1 + self._steps) / (10 + self._steps))
         ours, theirs = self.average.state_dict(), self.network.state_dict()
         for name, value in ours.items():
             if value.dtype.is_floating_point:
-                value.lerp_(theirs[name], 1 - self.config.ema_decay)
+                value.lerp_(theirs[name], 1 - decay)
             else:
                 value.copy_(theirs[name])
 
