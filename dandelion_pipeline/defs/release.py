@@ -9,7 +9,7 @@ import pyarrow as pa
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.tracking import Tracking
 from dandelion_pipeline.training.fit import TrainedModel
-from dandelion_pipeline.training.publish import publish, still_valid
+from dandelion_pipeline.training.publish import Origin, publish, still_valid
 from dandelion_pipeline.training.score import score
 
 
@@ -42,9 +42,7 @@ def published_model(
             opened,
             trained_model,
             scores,
-            code_version=version("dandelion-pipeline"),
-            dagster_run=context.run.run_id,
-            mlflow_run=mlflow.run_id,
+            Origin(version("dandelion-pipeline"), context.run.run_id, mlflow.run_id),
         )
         mlflow.set_tags({"promoted": outcome.decision.promote, "reason": outcome.decision.reason})
     manifest = outcome.manifest

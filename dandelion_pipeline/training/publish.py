@@ -1,6 +1,6 @@
 """From a trained model and its scores to a finished bundle, and live if the gate agrees."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -13,6 +13,15 @@ from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.gate import Decision
 from dandelion_pipeline.training.score import champion_version, judge, measure_both
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made a model: the version of this product, and the runs to look it up in."""
+
+    code_version: str
+    dagster_run: str
+    mlflow_run: str
 
 
 @dataclass(frozen=True)
@@ -29,40 +38,24 @@ def still_valid(store: Store, scores: pa.Table) -> bool:
     return champion_version(scores) == (live.version if live else None)
 
 
-def publish(
-    store: Store,
-    model: TrainedModel,
-    scores: pa.Table,
-    *,
-    code_version: str,
-    dagster_run: str,
-    mlflow_run: str,
-) -> Outcome:
+def publish(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin) -> Outcome:
     """Finish the bundle, and promote it if the gate lets it pass.
 
     Args:
-        store: its files lie there already.
+        store: the model's files lie there already.
         model: the challenger.
         scores: as made by `score.score`.
-        code_version: of this product.
-        dagster_run: the run's id.
-        mlflow_run: the run's id.
+        origin: what made the model.
     """
     decision = judge(scores, model)
-    manifest = _finished(store, model, scores, code_version, dagster_run, mlflow_run)
+    manifest = _finished(store, model, scores, origin)
     if decision.promote:
-        log.promote(store, manifest.version, who=f"Dagster run {dagster_run}", why=decision.reason)
+        who = f"Dagster run {origin.dagster_run}"
+        log.promote(store, manifest.version, who=who, why=decision.reason)
     return Outcome(manifest, decision)
 
 
-def _finished(
-    store: Store,
-    model: TrainedModel,
-    scores: pa.Table,
-    code_version: str,
-    dagster_run: str,
-    mlflow_run: str,
-) -> Manifest:
+def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin) -> Manifest:
     """Write the manifest, or read the one that an earlier try of the same model wrote."""
     record = model.record
     try:
@@ -77,10 +70,8 @@ def _finished(
             data=record.data,
             metrics=measure_both(scores, record.classes),
             training={**record.config.model_dump(), "best_epoch": record.best_epoch},
-            code_version=code_version,
-            dagster_run=dagster_run,
-            mlflow_run=mlflow_run,
             files=digests(model.bundle_files()),
+            **asdict(origin),
         )
         finish(store, manifest)
         return manifest

@@ -58,23 +58,23 @@ def test_nothing_is_kept_by_an_io_manager_that_pickles() -> None:
     assert used == set(managers)
 
 
+def printed(program: str) -> str:
+    """What a fresh interpreter prints."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def test_importing_the_package_imports_nothing_else() -> None:
-    program = (
+    modules = printed(
         "import sys; before = set(sys.modules); import dandelion_pipeline; "
         "print(sorted(set(sys.modules) - before))"
     )
-    answer = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    assert answer.stdout.strip() == "['dandelion_pipeline']"
+    assert modules == "['dandelion_pipeline']"
 
 
 def test_the_command_line_starts_without_dagster_and_torch() -> None:
-    program = (
+    loaded = printed(
         "import sys, dandelion_pipeline.cli; "
         "print({'dagster', 'torch', 'mlflow'} & set(sys.modules))"
     )
-    answer = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    assert answer.stdout.strip() == "set()"
+    assert loaded == "set()"

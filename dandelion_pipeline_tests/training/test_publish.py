@@ -10,7 +10,7 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store, open_store, sha256_hex
 from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
-from dandelion_pipeline.training.publish import Outcome, publish, still_valid
+from dandelion_pipeline.training.publish import Origin, Outcome, publish, still_valid
 from dandelion_pipeline.training.score import champion_version, measure_both, score
 from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.training.conftest import DAY, TINY
@@ -41,7 +41,7 @@ def published(
     model = challenger(dataset, version, flipped=flipped, sample=sample)
     put_files(store, version, model.bundle_files())
     scores = score(store, dataset, model)
-    return publish(store, model, scores, code_version="1", dagster_run="d", mlflow_run="m")
+    return publish(store, model, scores, Origin("1", "d", "m"))
 
 
 COLOURS = {"dandelion": tiny_models.YELLOW, "grass": tiny_models.GREEN}
