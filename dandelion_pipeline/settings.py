@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     store_url: str = ""
     """``file:///…`` or ``s3://bucket/prefix``; empty means a folder under ``home``."""
 
-    split_salt: str = "dandelion"
+    split_salt: str = "2026"
     """Changes which photos fall into which split. Keep it for the life of a data set."""
 
     mlflow_tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")

@@ -35,7 +35,7 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
     left, top = (width - side) / 2, (height - side) / 2
     square = image.resize(
         (preprocessing.size, preprocessing.size),
-        Image.Resampling.BICUBIC,
+        Image.Resampling.BILINEAR,
         box=(left, top, left + side, top + side),
         reducing_gap=3.0,
     )

@@ -63,7 +63,7 @@ def _decode(
 def _shrunk(image: Image.Image, shorter: int) -> npt.NDArray[np.uint8]:
     factor = shorter / min(image.size)
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    resized = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    resized = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
     return np.array(resized, dtype=np.uint8)
 
 
