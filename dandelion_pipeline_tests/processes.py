@@ -36,7 +36,7 @@ def running(
             stderr=subprocess.STDOUT,
         )
         try:
-            if not _answers(url, process, patience):
+            if not answers(url, process, patience):
                 output.seek(0)
                 said = output.read().decode(errors="replace")
                 raise AssertionError(f"{' '.join(command)} does not answer at {url}:\n{said}")
@@ -58,7 +58,8 @@ def stop(
     return process.wait()
 
 
-def _answers(url: str, process: subprocess.Popen[bytes], patience: float) -> bool:
+def answers(url: str, process: subprocess.Popen[bytes], patience: float) -> bool:
+    """Wait until a URL answers; False if the process ended or time ran out before."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline and process.poll() is None:
         try:

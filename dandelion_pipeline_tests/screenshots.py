@@ -6,6 +6,7 @@ Usage: .venv/bin/python -m dandelion_pipeline_tests.screenshots docs/images
 import io
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dandelion_pipeline.images.sample import render
 from dandelion_pipeline_tests.browser import chromium_page, drop_photo
@@ -31,7 +32,12 @@ def asset_graph(folder: Path) -> None:
     with chromium_page(1500, 900) as page:
         page.goto(LINEAGE)
         page.get_by_text("Lineage").first.click()
-        page.wait_for_timeout(8000)  # the graph is drawn on a canvas that no locator sees into
+        for group in ("release", "training", "ingestion"):
+            page.get_by_text(group, exact=True).filter(visible=True).last.dblclick()
+            page.wait_for_timeout(1500)  # the graph is laid out anew
+        expanded = urlsplit(page.url).query  # without the asset that the last click selected
+        page.goto(f"{LINEAGE}?{expanded}")
+        page.wait_for_timeout(6000)
         page.screenshot(path=folder / "asset-graph.png")
 
 

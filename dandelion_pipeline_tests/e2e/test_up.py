@@ -16,7 +16,7 @@ from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline_tests.browser import chromium_page, drop_photo
 from dandelion_pipeline_tests.defs.test_definitions import WALK
 from dandelion_pipeline_tests.e2e.conftest import DANDELION, Home
-from dandelion_pipeline_tests.processes import free_port, running, stop
+from dandelion_pipeline_tests.processes import answers, free_port, running, stop
 
 pytestmark = pytest.mark.e2e
 
@@ -39,10 +39,14 @@ class Stack:
 def stack(home: Home) -> Iterator[Stack]:
     ports = {name: free_port() for name in NAMES}
     env = {**home.env, **{f"DANDELION_{name}_PORT": str(port) for name, port in ports.items()}}
-    slowest = f"http://127.0.0.1:{ports['DAGSTER']}/server_info"
-    with running([DANDELION, "up"], url=slowest, env=env, patience=120) as process:
+    health = {"DAGSTER": "/server_info", "MLFLOW": "/health", "WEBAPP": "/_stcore/health"}
+    ready = f"http://127.0.0.1:{ports['API']}/readyz"
+    with running([DANDELION, "up"], url=ready, env=env, patience=120) as process:
         manifest = open_bundle(home.store, home.live_version).manifest
-        yield Stack(process, ports, manifest)
+        stack = Stack(process, ports, manifest)
+        for name, path in health.items():
+            assert answers(stack.url(name, path), process, patience=120), f"{name} is not up"
+        yield stack
 
 
 @pytest.fixture(scope="module")
