@@ -29,6 +29,10 @@ Errors are problem documents (RFC 9457, `application/problem+json`) that say wha
 Every answer carries `X-Request-ID`; send your own to find a request again in both logs.
 """
 _STOP_SECONDS = 10  # for requests in flight when the API is told to stop
+
+# httpx keeps idle connections for 5 seconds, and so does uvicorn: a client that comes back
+# just then finds the connection closed under it. The server must be the more patient one.
+KEEP_ALIVE_SECONDS = 20
 _log = logging.getLogger(__name__)
 
 
@@ -85,7 +89,11 @@ def main() -> None:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
     config = uvicorn.Config(
-        app, ws="none", server_header=False, timeout_graceful_shutdown=_STOP_SECONDS
+        app,
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
     )
     with listening, suppress(KeyboardInterrupt):  # uvicorn stops in order, then raises it
         _log.info("The API answers on http://%s:%d", settings.api_host, settings.api_port)

@@ -13,7 +13,7 @@ import uvicorn
 
 from dandelion_pipeline.storage.store import Store, open_store
 from dandelion_pipeline_tests import tiny_models
-from serving.app import create_app
+from serving.app import KEEP_ALIVE_SECONDS, create_app
 from serving.settings import Settings
 
 StartApi = Callable[..., httpx.Client]
@@ -53,7 +53,9 @@ def api_on(store: Store, **settings: object) -> Iterator[httpx.Client]:
 
 @contextmanager
 def _serving(settings: Settings) -> Iterator[str]:
-    config = uvicorn.Config(create_app(settings), ws="none", log_config=None)
+    config = uvicorn.Config(
+        create_app(settings), ws="none", log_config=None, timeout_keep_alive=KEEP_ALIVE_SECONDS
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -1,8 +1,11 @@
+import http.client
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
@@ -96,3 +99,14 @@ def test_the_program_serves_on_its_port_until_it_is_told_to_stop(store: Store) -
         assert stop(process, signal.SIGINT) == 0
     with Client(url) as client, pytest.raises(ApiUnreachable):
         client.ready()
+
+
+def test_a_connection_that_clients_would_use_again_is_still_open(api: httpx.Client) -> None:
+    expiry = httpx.Limits().keepalive_expiry
+    assert expiry is not None
+    connection = http.client.HTTPConnection(api.base_url.host, api.base_url.port or 80)
+    with closing(connection):
+        for pause in (0.0, expiry + 1):
+            time.sleep(pause)
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
