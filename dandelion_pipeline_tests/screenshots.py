@@ -29,10 +29,11 @@ def webapp(folder: Path) -> None:
 
 def asset_graph(folder: Path) -> None:
     """The six assets in Dagster."""
-    with chromium_page(1500, 900) as page:
+    with chromium_page(1800, 700) as page:
         page.goto(LINEAGE)
         page.get_by_text("Lineage").first.click()
-        for group in ("release", "training", "ingestion"):
+        page.wait_for_timeout(4000)
+        for group in ("ingestion", "training", "release"):
             page.get_by_text(group, exact=True).filter(visible=True).last.dblclick()
             page.wait_for_timeout(1500)  # the graph is laid out anew
         expanded = urlsplit(page.url).query  # without the asset that the last click selected
