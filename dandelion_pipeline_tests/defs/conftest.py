@@ -25,15 +25,21 @@ class Place:
     pipeline: Pipeline
 
 
+def use_home(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Point everything to a home; what MLflow writes into the environment is undone too."""
+    for name in ("DANDELION_STORE_URL", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID"):
+        patch.setenv(name, "")  # so that the patch knows the name, and forgets what comes later
+        patch.delenv(name)
+    patch.setenv("DANDELION_HOME", str(home))
+    patch.setenv("DAGSTER_HOME", str(home / "dagster"))
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A fresh `DANDELION_HOME` with photos that have landed; a module's tests share it."""
     home: Path = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("DANDELION_STORE_URL", "MLFLOW_TRACKING_URI", "DAGSTER_HOME"):
-            patch.delenv(name, raising=False)
-        patch.setenv("DANDELION_HOME", str(home))
-        patch.setenv("DAGSTER_HOME", str(home / "dagster"))
+        use_home(patch, home)
         settings = load_settings()
         store = open_store(settings.store)
         sample = SampleSpec(per_class=30, size=(64, 48))

@@ -11,17 +11,15 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.store import open_store
 from dandelion_pipeline_tests import tiny_models
-from dandelion_pipeline_tests.defs.conftest import DAY
+from dandelion_pipeline_tests.defs.conftest import DAY, use_home
 from dandelion_pipeline_tests.defs.test_walk import TINY
 
 
 @pytest.fixture
 def pipeline(small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     """A pipeline whose store lies on a disk that is too small for a ResNet18."""
-    monkeypatch.setenv("DANDELION_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
+    use_home(monkeypatch, tmp_path / "home")
     monkeypatch.setenv("DANDELION_STORE_URL", (small_disk / "store").as_uri())
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return Pipeline(load_settings())
 
 
