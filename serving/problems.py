@@ -155,5 +155,6 @@ async def _bug(request: Request, error: Exception) -> Response:
     failed = HTTPException(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "The API failed on this request. Its log says more under this request id.",
+        headers={"Connection": "close"},  # Starlette raises the bug on, and uvicorn hangs up
     )
     return response_for(failed, request.scope)

@@ -162,6 +162,7 @@ def test_a_bug_is_answered_with_a_problem_that_gives_nothing_away(
     monkeypatch.setattr(Engine, "classify", broken)
     response = api.post("/predict", files={"file": photo()}, headers={"X-Request-ID": "find-me"})
     _assert_problem(response, 500)
+    assert response.headers["Connection"] == "close"
     assert "1234" not in response.text
     assert "find-me" in caplog.text
     assert "1234" in caplog.text
