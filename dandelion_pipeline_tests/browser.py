@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -17,6 +18,10 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+needs_chromium = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason="needs Debian's chromium package, which .ci/run installs"
+)
 
 
 @contextmanager

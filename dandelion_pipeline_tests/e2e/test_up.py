@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from dandelion_pipeline.images.sample import SampleSpec, generate
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import Manifest
-from dandelion_pipeline_tests.browser import chromium_page, drop_photo
+from dandelion_pipeline_tests.browser import chromium_page, drop_photo, needs_chromium
 from dandelion_pipeline_tests.defs.test_definitions import WALK
 from dandelion_pipeline_tests.e2e.conftest import DANDELION, Home
 from dandelion_pipeline_tests.processes import answers, free_port, running, stop
@@ -66,6 +66,7 @@ def test_the_api_answers_as_documented(stack: Stack, a_photo: bytes) -> None:
     assert answer["model"]["is_sample"] is True
 
 
+@needs_chromium
 def test_the_page_shows_the_same_answer(stack: Stack, a_photo: bytes) -> None:
     response = httpx.post(stack.url("API", "/predict"), files={"file": ("p.jpg", a_photo)})
     answer = response.json()

@@ -5,16 +5,13 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.browser import CHROMIUM, chromium_page, drop_photo
+from dandelion_pipeline_tests.browser import chromium_page, drop_photo, needs_chromium
 from dandelion_pipeline_tests.processes import free_port, running
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo, publish
 from serving.client import Client
 from serving.webapp import page as page_module
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium package"),
-]
+pytestmark = [pytest.mark.e2e, needs_chromium]
 
 
 @pytest.fixture
