@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself, from the pinned and hashed lock file.
 
 # Threads that wait asleep: beside other busy processes, training is 3 to 5 times as fast, and
-# alone it is no slower (measured with 2 cores; see docs/adr/0003-waiting-threads-sleep.md).
+# alone it is no slower (measured with 2 cores; see docs/adr/0004-waiting-threads-sleep.md).
 export OMP_WAIT_POLICY ?= PASSIVE
 
 PYTHON ?= $(shell for p in python3.11 python3; do \
@@ -30,7 +30,8 @@ test: .venv/installed
 	$(BIN)/pytest
 
 bench: .venv/installed
-	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
+	@for program in $(patsubst %.py,%,$(notdir $(wildcard benchmarks/*.py))); do \
+		echo "== $$program"; $(BIN)/python -m benchmarks.$$program || exit 1; done
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

@@ -10,7 +10,8 @@
     │   ├── StoreError            the object store said no
     │   │   ├── ObjectNotFound
     │   │   ├── StoreDenied
-    │   │   └── StoreFull
+    │   │   ├── StoreFull
+    │   │   └── ObjectDamaged     bytes that are kept by content are not that content
     │   ├── BundleError           a model bundle is incomplete, altered or of an unknown format
     │   ├── ReleaseError          the release log cannot be read or appended to
     │   │   └── NothingReleased   no model has been published yet
@@ -18,7 +19,8 @@
     ├── Interrupted               somebody stopped it (Ctrl-C)
     └── TransientError            the same call may work later; retries retry these alone
         ├── StoreUnavailable
-        └── SourceUnavailable
+        ├── SourceUnavailable
+        └── TrackingUnavailable   MLflow did not answer
 
 Each error says three things, because a message that stops at "what" sends people to
 the source code: what went wrong (and with which input), why, and what to do about it.
@@ -93,6 +95,10 @@ class StoreFull(StoreError):
     """There is no space left for what should be written."""
 
 
+class ObjectDamaged(StoreError):
+    """Bytes that are kept under their hash have another hash."""
+
+
 class BundleError(PermanentError):
     """A model bundle is incomplete, altered or of an unknown format."""
 
@@ -123,3 +129,7 @@ class StoreUnavailable(TransientError):
 
 class SourceUnavailable(TransientError):
     """The place that photos come from did not answer."""
+
+
+class TrackingUnavailable(TransientError):
+    """MLflow did not answer, or answered with a failure of its own."""

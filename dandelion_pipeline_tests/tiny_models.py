@@ -11,7 +11,8 @@ from onnx import TensorProto, checker, helper, numpy_helper
 from PIL import Image
 
 from dandelion_pipeline.images.preprocess import Preprocessing
-from dandelion_pipeline.release import bundle, log
+from dandelion_pipeline.release import bundle
+from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.release.manifest import (
     ONNX_FILE,
     ClassMetrics,
@@ -19,6 +20,7 @@ from dandelion_pipeline.release.manifest import (
     Manifest,
     Metrics,
 )
+from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage.store import Store
 
 SIZE = 32
@@ -96,20 +98,18 @@ def manifest(version: str, files: dict[str, bytes], **changes: Any) -> Manifest:
     return Manifest(**{**document, **changes})
 
 
-def put_bundle(store: Store, version: str, onnx: bytes | None = None, **changes: Any) -> Manifest:  # noqa: ANN401
+def put_bundle(store: Store, version: str, onnx: bytes | None = None, **changes: Any) -> Bundle:  # noqa: ANN401
     """Write a finished bundle that is not live yet."""
     files = {ONNX_FILE: onnx if onnx is not None else onnx_graph()}
-    written = manifest(version, files, **changes)
     bundle.put_files(store, version, files)
-    bundle.finish(store, written)
-    return written
+    return bundle.finish(store, manifest(version, files, **changes))
 
 
 def publish(store: Store, version: str, onnx: bytes | None = None, **changes: Any) -> Manifest:  # noqa: ANN401
     """Write a bundle and make it live."""
     written = put_bundle(store, version, onnx, **changes)
-    log.promote(store, version, who="a test", why="it is being tested")
-    return written
+    promote(written, who="a test", why="it is being tested")
+    return written.manifest
 
 
 SAMPLE = DataSummary(

@@ -13,7 +13,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from dandelion_pipeline.errors import DandelionError, SettingsError
-from dandelion_pipeline.storage.store import open_store
+from dandelion_pipeline.storage.location import open_store
 from serving import routes
 from serving.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
 from serving.limits import BodyLimitMiddleware

@@ -92,4 +92,4 @@ class Models:
     def _engine(self, release: Release) -> Engine:
         if self.live is not None and self.live.release.version == release.version:
             return self.live.engine  # only the entry of the log is new
-        return Engine(open_bundle(self._store, release.version))
+        return Engine(open_bundle(self._store, release.version, release.manifest_sha256))

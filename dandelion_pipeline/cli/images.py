@@ -16,7 +16,8 @@ from dandelion_pipeline.images.landing import (
 )
 from dandelion_pipeline.images.sources import PhotoSource, open_source
 from dandelion_pipeline.settings import load_settings
-from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
 
 SOURCE_HELP = "A folder of class folders, an http(s) base, a bucket prefix, or `sample`."
 LABELS_HELP = "Class names, comma-separated, for an http(s) base that lists nothing."

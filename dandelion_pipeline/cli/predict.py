@@ -18,7 +18,7 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import ONNX_FILE
 from dandelion_pipeline.settings import load_settings
-from dandelion_pipeline.storage.store import open_store
+from dandelion_pipeline.storage.location import open_store
 
 
 def predict(files: Annotated[list[Path], typer.Argument(help="Photos.")]) -> None:
@@ -26,7 +26,8 @@ def predict(files: Annotated[list[Path], typer.Argument(help="Photos.")]) -> Non
     from dandelion_pipeline.training.evaluate import predict as probabilities_of  # noqa: PLC0415
 
     store = open_store(load_settings().store)
-    bundle = open_bundle(store, log.live(store).version)
+    release = log.live(store)
+    bundle = open_bundle(store, release.version, release.manifest_sha256)
     manifest, model = bundle.manifest, bundle.read(ONNX_FILE)
     preprocessing = Preprocessing.model_validate(manifest.preprocessing)
     readable, refused = _prepared(files, preprocessing)

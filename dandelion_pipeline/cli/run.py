@@ -23,7 +23,8 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.settings import Settings, load_settings
-from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
 from dandelion_pipeline.training.dataset import SMALLEST_CLASS
 
@@ -152,7 +153,7 @@ def _same_as_live(store: Store, data_hash: str, config: TrainingConfig) -> Manif
     release = log.live_or_none(store)
     if release is None:
         return None
-    manifest = open_bundle(store, release.version).manifest
+    manifest = open_bundle(store, release.version, release.manifest_sha256).manifest
     knobs = {name: manifest.training.get(name) for name in config.model_dump()}
     if manifest.data.hash != data_hash or knobs != config.model_dump():
         return None

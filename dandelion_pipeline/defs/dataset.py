@@ -9,6 +9,8 @@ from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.previews import counts_table, photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.images.quality import clean
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.tables import last_table
 from dandelion_pipeline.training.dataset import TEST, DatasetInfo, build_dataset, rows_of
 
 
@@ -23,9 +25,10 @@ def clean_images(
     context: dg.AssetExecutionContext, store: StoreResource, raw_images: pa.Table
 ) -> pa.Table:
     """The accepted photos of a day with their measurements, and which are fit for training."""
-    table = clean(store.open(), raw_images)
+    opened, day = store.open(), context.partition_key
+    table = clean(opened, raw_images, last_table(opened, layout.table("clean_images", day)))
     dropped = Counter(reason for reason in table["drop_reason"].to_pylist() if reason)
-    context.log.info(f"{context.partition_key}: {table.num_rows} photos measured")
+    context.log.info(f"{day}: {table.num_rows} photos measured")
     context.add_output_metadata(
         {
             "kept": table.num_rows - dropped.total(),

@@ -6,11 +6,9 @@ import pyarrow as pa
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
-from dandelion_pipeline.errors import ObjectNotFound
 from dandelion_pipeline.images.landing import ACCEPTED, RAW_IMAGES, REJECTED, counts, take_in
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.storage.tables import read_table
+from dandelion_pipeline.storage.tables import last_table
 
 PROGRESS_EVERY = 100
 REJECTED_SHOWN = 20
@@ -36,7 +34,7 @@ def raw_images(context: dg.AssetExecutionContext, store: StoreResource) -> pa.Ta
         if done % PROGRESS_EVERY == 0 or done == total:
             context.log.info(f"{day}: {done} of {total} new files")
 
-    intake = take_in(opened, day, _last_intake(opened, day), progress)
+    intake = take_in(opened, day, last_table(opened, layout.table(RAW_IMAGES, day)), progress)
     rows = intake.table.to_pylist()
     by_status = counts(intake.table)
     context.log.info(
@@ -56,13 +54,6 @@ def raw_images(context: dg.AssetExecutionContext, store: StoreResource) -> pa.Ta
         }
     )
     return intake.table
-
-
-def _last_intake(store: Store, day: str) -> pa.Table | None:
-    try:
-        return read_table(store, layout.table(RAW_IMAGES, day))
-    except ObjectNotFound:
-        return None
 
 
 def _rejections(rows: list[dict[str, str]]) -> dg.MarkdownMetadataValue:

@@ -8,8 +8,13 @@ from dandelion_pipeline.errors import ObjectNotFound
 from dandelion_pipeline.release.bundle import put_files
 from dandelion_pipeline.release.manifest import TRAINING_FILE
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store, sha256_hex
-from dandelion_pipeline.storage.tables import parquet_bytes, read_table
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.tables import (
+    read_snapshot,
+    read_table,
+    write_snapshot,
+    write_table,
+)
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
 
 SNAPSHOT = "snapshot"
@@ -28,16 +33,18 @@ class TableIOManager(dg.ConfigurableIOManager):
     store: StoreResource
 
     def handle_output(self, context: dg.OutputContext, table: pa.Table) -> None:
-        """Write a table in one put."""
-        data = parquet_bytes(table)
-        partition = context.partition_key if context.has_partition_key else sha256_hex(data)
-        store, key = self.store.open(), layout.table(context.asset_key.path[-1], partition)
-        store.put(key, data)
+        """Write a table in one put, or in none if it is there already."""
+        store, asset = self.store.open(), context.asset_key.path[-1]
+        if context.has_partition_key:
+            partition = context.partition_key
+            write_table(store, layout.table(asset, partition), table)
+        else:
+            partition = write_snapshot(store, asset, table)
         context.add_output_metadata(
             {
                 SNAPSHOT: partition,
                 "dagster/row_count": table.num_rows,
-                "address": dg.MetadataValue.text(store.address(key)),
+                "address": dg.MetadataValue.text(store.address(layout.table(asset, partition))),
             }
         )
 
@@ -45,7 +52,7 @@ class TableIOManager(dg.ConfigurableIOManager):
         """Read a snapshot, or all asked-for partitions that exist as one table."""
         store, asset = self.store.open(), context.asset_key.path[-1]
         if not context.has_asset_partitions:
-            return read_table(store, layout.table(asset, latest_snapshot(context)))
+            return read_snapshot(store, asset, latest_snapshot(context))
         keys = {layout.table(asset, partition) for partition in context.asset_partition_keys}
         prefix = f"{layout.TABLES}{asset}/"
         found = [o.key for o in store.list_objects(prefix) if o.key in keys]

@@ -7,7 +7,7 @@ import dagster as dg
 
 from dandelion_pipeline.images.contact_sheet import COLUMNS, contact_sheet
 from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.storage import layout
+from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.storage.store import Store
 
 
@@ -27,7 +27,7 @@ def photos_preview(
         of_label = [str(row["sha256"]) for row in rows if row["label"] == label]
         step = max(1, len(of_label) // each)
         chosen += of_label[::step][:each]
-    photos = [decode(data).image for _, data in store.get_many(map(layout.image, chosen))]
+    photos = [decode(data).image for data in read_kept(store, chosen)]
     if not photos:
         return dg.MetadataValue.md("no photos")
     return picture(contact_sheet(photos), "jpeg", f"some photos of {', '.join(labels)}")

@@ -3,8 +3,8 @@
 Nothing is copied that is there already: a photo is known by its content and its label.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -13,10 +13,12 @@ import pyarrow as pa
 
 from dandelion_pipeline.errors import ImageRefused
 from dandelion_pipeline.images.decode import decode
+from dandelion_pipeline.images.kept import keep
 from dandelion_pipeline.images.sample import is_sample
 from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import CONCURRENCY, Store, StoredObject, sha256_hex
+from dandelion_pipeline.storage.ahead import run_ahead
+from dandelion_pipeline.storage.store import Store, StoredObject, sha256_hex
 from dandelion_pipeline.storage.tables import read_table
 
 FIRST_DAY = "2025-01-01"
@@ -84,15 +86,21 @@ def import_photos(
     known = landed_photos(store)
     seen: set[tuple[str, str]] = set()
     copied = skipped = 0
-    for photo in photos:
-        identity = (photo.label, sha256_hex(photo.data))
-        seen.add(identity)
-        if identity in known:
-            skipped += 1
-        else:
-            _land(store, photo, day, identity[1])
-            known.add(identity)
-            copied += 1
+
+    def new_photos() -> Iterator[SourcePhoto]:
+        nonlocal skipped
+        for photo in photos:
+            identity = (photo.label, sha256_hex(photo.data))
+            is_new = identity not in known and identity not in seen
+            seen.add(identity)
+            if is_new:
+                yield photo
+            else:
+                skipped += 1
+                on_photo(copied + skipped)
+
+    for _ in _Landing(store, day).put_all(new_photos()):
+        copied += 1
         on_photo(copied + skipped)
     return ImportSummary(copied, skipped, frozenset(seen))
 
@@ -186,43 +194,73 @@ class _Verdict:
     is_sample: bool = False
 
 
-def _land(store: Store, photo: SourcePhoto, day: str, sha256: str) -> None:
-    key = layout.landing_photo(day, photo.label, photo.name)
-    if not store.put_if_absent(key, photo.data) and store.get(key) != photo.data:
-        other = f"{sha256[:12]}-{PurePosixPath(photo.name).name}"  # the name is taken today
-        store.put_if_absent(layout.landing_photo(day, photo.label, other), photo.data)
+class _Landing:
+    """A day's landing folder, in which no file is ever replaced."""
+
+    def __init__(self, store: Store, day: str) -> None:
+        self._store = store
+        self._day = day
+        self._taken = {o.key for o in store.list_objects(layout.landing_day(day))}
+        self._under_way: dict[str, SourcePhoto] = {}
+
+    def put_all(self, photos: Iterable[SourcePhoto]) -> Iterator[SourcePhoto]:
+        """Write photos, and yield each that is safe."""
+        for key, written in self._store.put_many(map(self._addressed, photos), if_absent=True):
+            photo = self._under_way.pop(key)
+            if not written and self._store.get(key) != photo.data:  # somebody else just took it
+                self._store.put(self._second_choice(photo), photo.data)
+            yield photo
+
+    def _addressed(self, photo: SourcePhoto) -> tuple[str, bytes]:
+        key = layout.landing_photo(self._day, photo.label, photo.name)
+        if key in self._taken:
+            key = self._second_choice(photo)
+        self._taken.add(key)
+        self._under_way[key] = photo
+        return key, photo.data
+
+    def _second_choice(self, photo: SourcePhoto) -> str:
+        name = f"{sha256_hex(photo.data)[:12]}-{PurePosixPath(photo.name).name}"
+        return layout.landing_photo(self._day, photo.label, name)
 
 
 def _judge_all(
     store: Store, files: Sequence[StoredObject], on_photo: Callable[[int, int], None]
 ) -> tuple[list[dict[str, object]], int]:
+    """Read, judge and keep, each with the number of threads that suits it."""
+    contents = store.get_many(file.key for file in files)
+    judged = run_ahead(
+        lambda item: (_row(*item), item[1]),
+        ((file, data) for file, (_, data) in zip(files, contents, strict=True)),
+        size_of=lambda item: item[0].size,
+        concurrency=os.cpu_count() or 1,
+    )
+    kept = run_ahead(
+        lambda item: (item[0], item[0]["status"] == ACCEPTED and keep(store, item[1])),
+        judged,
+        size_of=lambda item: len(item[1]),
+    )
     rows: list[dict[str, object]] = []
     stored = 0
-    with ThreadPoolExecutor(CONCURRENCY) as pool:
-        for row, is_new in pool.map(lambda o: _judge(store, o), files):
-            rows.append(row)
-            stored += is_new
-            on_photo(len(rows), len(files))
+    for row, is_new in kept:
+        rows.append(row)
+        stored += is_new
+        on_photo(len(rows), len(files))
     return rows, stored
 
 
-def _judge(store: Store, file: StoredObject) -> tuple[dict[str, object], bool]:
+def _row(file: StoredObject, data: bytes) -> dict[str, object]:
     day, label, name = layout.split_landing_key(file.key) or ("", "", file.key)
-    data = store.get(file.key)
-    sha256 = sha256_hex(data)
-    verdict = _verdict(data) if label else _MISPLACED
-    is_new = verdict.status == ACCEPTED and store.put_if_absent(layout.image(sha256), data)
-    row = {
+    return {
         "key": file.key,
         "day": day,
         "label": label,
         "name": name,
         "size": file.size,
         "modified": _modified(file),
-        "sha256": sha256,
-        **asdict(verdict),
+        "sha256": sha256_hex(data),
+        **asdict(_verdict(data) if label else _MISPLACED),
     }
-    return row, is_new
 
 
 _MISPLACED = _Verdict(REJECTED, "misplaced", "it does not lie in landing/<day>/<label>/")

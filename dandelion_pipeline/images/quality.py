@@ -1,18 +1,20 @@
 """What can be measured on one photo, and which photos are too poor to learn from."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
 from dandelion_pipeline.images.decode import decode
+from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.images.landing import ACCEPTED
-from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 
 SMALLEST_SIDE = 32
 LOWEST_CONTRAST = 2.0
+MEASURES = "1"
+"""Names the way `measure` measures: photos measured in another way are measured again."""
 
 CLEAN_SCHEMA = pa.schema(
     [
@@ -27,7 +29,8 @@ CLEAN_SCHEMA = pa.schema(
         pa.field("contrast", pa.float32(), nullable=False),
         pa.field("keep", pa.bool_(), nullable=False),
         pa.field("drop_reason", pa.string(), nullable=False),
-    ]
+    ],
+    metadata={"measures": MEASURES},
 )
 
 
@@ -63,22 +66,34 @@ def drop_reason(quality: Quality) -> str:
     return ""
 
 
-def clean(store: Store, raw: pa.Table) -> pa.Table:
+def clean(store: Store, raw: pa.Table, before: pa.Table | None = None) -> pa.Table:
     """Measure the accepted photos of a day.
 
     Args:
         store: where the photos lie.
         raw: a table of `landing.RAW_SCHEMA`.
+        before: what was made of the day the last time; what it measured is not read again.
 
     Returns:
         A table of `CLEAN_SCHEMA`, one row an accepted photo.
     """
     accepted = [row for row in raw.to_pylist() if row["status"] == ACCEPTED]
-    photos = store.get_many(layout.image(row["sha256"]) for row in accepted)
+    measured = _measured(before)
+    new = sorted({row["sha256"] for row in accepted} - measured.keys())
+    for sha256, data in zip(new, read_kept(store, new), strict=True):
+        measured[sha256] = measure(decode(data).image)
     rows = []
-    for row, (_, data) in zip(accepted, photos, strict=True):
-        quality = measure(decode(data).image)
+    for row in accepted:
+        quality = measured[row["sha256"]]
         reason = drop_reason(quality)
         kept = {name: row[name] for name in ("sha256", "label", "name", "day", "is_sample")}
         rows.append({**kept, **asdict(quality), "keep": not reason, "drop_reason": reason})
     return pa.Table.from_pylist(rows, schema=CLEAN_SCHEMA)
+
+
+def _measured(before: pa.Table | None) -> dict[str, Quality]:
+    """What an earlier table says, if it was measured in the same way."""
+    if before is None or before.schema.metadata != CLEAN_SCHEMA.metadata:
+        return {}
+    names = [field.name for field in fields(Quality)]
+    return {row["sha256"]: Quality(**{n: row[n] for n in names}) for row in before.to_pylist()}

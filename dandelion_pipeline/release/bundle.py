@@ -1,12 +1,14 @@
 """Model bundles under ``models/<version>/``: written once, manifest last.
 
 A bundle without a manifest does not exist for readers, so a writer may die at any moment.
+The release log holds the hash of the manifest, the manifest is sealed and holds the hash of
+each file: whatever is altered shows before a parser sees it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dandelion_pipeline.errors import BundleError, ObjectNotFound
+from dandelion_pipeline.errors import BundleError, ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.release.manifest import FileDigest, Manifest
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store, sha256_hex
@@ -22,17 +24,21 @@ def put_files(store: Store, version: str, files: Mapping[str, bytes]) -> None:
         _put_once(store, layout.model_file(version, name), data)
 
 
-def finish(store: Store, manifest: Manifest) -> None:
+def finish(store: Store, manifest: Manifest) -> "Bundle":
     """Write the manifest, which makes the bundle exist. Doing it twice is fine.
+
+    Returns:
+        The bundle, verified.
 
     Raises:
         BundleError: a file that the manifest lists is missing or differs, or the version
             has another manifest already.
     """
-    bundle = Bundle(store, manifest)
-    for name in manifest.files:
-        bundle.read(name)
-    _put_once(store, layout.model_file(manifest.version, layout.MANIFEST), manifest.to_json())
+    document = manifest.to_json()
+    bundle = Bundle(store, manifest, sha256_hex(document))
+    bundle.verify()
+    _put_once(store, layout.model_file(manifest.version, layout.MANIFEST), document)
+    return bundle
 
 
 def digests(files: Mapping[str, bytes]) -> dict[str, FileDigest]:
@@ -46,6 +52,17 @@ class Bundle:
 
     store: Store
     manifest: Manifest
+    manifest_sha256: str
+    """The hash of the manifest as it is stored, for the release log."""
+
+    def verify(self) -> None:
+        """Read every file and throw it away again.
+
+        Raises:
+            BundleError: a file is missing or was altered.
+        """
+        for name in self.manifest.files:
+            self.read(name)
 
     def read(self, name: str) -> bytes:
         """The bytes of one file.
@@ -62,6 +79,8 @@ class Bundle:
             data = self.store.get(key)
         except ObjectNotFound:
             raise BundleError(f"file {self.store.address(key)}", "it is missing", _REMEDY) from None
+        except ObjectDamaged as error:
+            raise BundleError(f"file {self.store.address(key)}", error.why, _REMEDY) from None
         if len(data) != expected.size or sha256_hex(data) != expected.sha256:
             raise BundleError(
                 f"file {self.store.address(key)}", "it is not what the manifest says", _REMEDY
@@ -69,11 +88,16 @@ class Bundle:
         return data
 
 
-def open_bundle(store: Store, version: str) -> Bundle:
+def open_bundle(store: Store, version: str, manifest_sha256: str | None = None) -> Bundle:
     """Open a finished bundle.
 
+    Args:
+        store: where it lies.
+        version: which one.
+        manifest_sha256: what the release log says of its manifest, if it was released.
+
     Raises:
-        BundleError: there is no such bundle, or its manifest cannot be used.
+        BundleError: there is no such bundle, or its manifest was altered or cannot be used.
     """
     key = layout.model_file(version, layout.MANIFEST)
     try:
@@ -82,13 +106,20 @@ def open_bundle(store: Store, version: str) -> Bundle:
         raise BundleError(
             f"model {version}", f"there is no {store.address(key)}", _REMEDY
         ) from None
+    except ObjectDamaged as error:
+        raise BundleError(f"the manifest {store.address(key)}", error.why, _REMEDY) from None
+    digest = sha256_hex(data)
+    if manifest_sha256 not in (None, digest):
+        raise BundleError(
+            f"the manifest {store.address(key)}", "it is not what was released", _REMEDY
+        )
     manifest = Manifest.parse(data, store.address(key))
     if manifest.version != version:
         raise BundleError(f"model {version}", f"its manifest speaks of {manifest.version}", _REMEDY)
-    return Bundle(store, manifest)
+    return Bundle(store, manifest, digest)
 
 
-_REMEDY = "Publish the model again, or make another version live"
+_REMEDY = "Publish the model again, or make another version live (`dandelion releases rollback`)"
 
 
 def _put_once(store: Store, key: str, data: bytes) -> None:

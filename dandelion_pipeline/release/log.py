@@ -1,17 +1,24 @@
 """The release log: numbered entries, created only if absent, never changed.
 
 The highest number is live. Two writers that want the same number cannot both have it:
-the store's create-if-absent decides, and the loser looks again and takes the next.
+the store's create-if-absent decides, and the loser looks again (see `promotion`).
 """
 
+import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dandelion_pipeline.errors import NothingReleased, ReleaseError
+from dandelion_pipeline.errors import NothingReleased, ObjectDamaged, ReleaseError
+from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.ahead import run_ahead
+from dandelion_pipeline.storage.sealed import seal, unseal
 from dandelion_pipeline.storage.store import Store
+
+Action = Literal["promote", "rollback"]
 
 
 class Release(BaseModel):
@@ -20,8 +27,11 @@ class Release(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
-    action: Literal["promote", "rollback"]
+    action: Action
     version: str
+    manifest_sha256: str
+    """The hash of the manifest that was released: no other bundle passes for it."""
+
     previous: str | None
     """The version that was live before."""
 
@@ -30,6 +40,8 @@ class Release(BaseModel):
     """ISO 8601, UTC."""
 
     why: str
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    """By which a writer knows its own entry if the store's answer was lost."""
 
 
 def live(store: Store) -> Release:
@@ -58,42 +70,89 @@ def live_or_none(store: Store) -> Release | None:
 
 
 def history(store: Store) -> list[Release]:
-    """All entries, oldest first."""
-    return [_read(store, number) for number in range(1, _highest(store) + 1)]
+    """All entries, oldest first.
+
+    Raises:
+        ReleaseError: one is missing, cannot be read, or does not follow the one before it.
+    """
+    numbers = _numbers(store)
+    for expected, number in enumerate(numbers, 1):
+        if number != expected:
+            raise _broken(store, expected, "it is missing")
+    entries = list(run_ahead(lambda number: _read(store, number), numbers))
+    _check_chain(store, entries)
+    return entries
 
 
-def promote(store: Store, version: str, *, who: str, why: str) -> Release:
-    """Make a version live. A version that is live already stays so, without a new entry."""
-    while True:
-        current = live_or_none(store)
-        if current is not None and current.version == version:
-            return current
-        entry = Release(
-            number=current.number + 1 if current else 1,
-            action="promote",
-            version=version,
-            previous=current.version if current else None,
-            who=who,
-            when=datetime.now(UTC).isoformat(timespec="seconds"),
-            why=why,
-        )
-        document = entry.model_dump_json(indent=2).encode() + b"\n"
-        if store.put_if_absent(layout.release(entry.number), document):
-            return entry
+def append(
+    store: Store, action: Action, bundle: Bundle, *, after: Release | None, who: str, why: str
+) -> Release | None:
+    """Write the entry that follows another, or None if somebody else did so first.
+
+    Args:
+        store: where the log lies.
+        action: what is done.
+        bundle: what goes live; verified by the caller.
+        after: the entry that was in force when the caller decided; None for an empty log.
+        who: a person, or a run.
+        why: the reason, for people.
+    """
+    entry = Release(
+        number=after.number + 1 if after else 1,
+        action=action,
+        version=bundle.manifest.version,
+        manifest_sha256=bundle.manifest_sha256,
+        previous=after.version if after else None,
+        who=who,
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        why=why,
+    )
+    key = layout.release(entry.number)
+    if store.put_if_absent(key, seal(entry.model_dump_json(indent=2).encode())):
+        return entry
+    # Taken: by another writer, or by us, if the answer to a first try was lost on its way.
+    written = _read(store, entry.number)
+    return entry if written.id == entry.id else None
 
 
 def _highest(store: Store) -> int:
+    return max(_numbers(store), default=0)
+
+
+def _numbers(store: Store) -> list[int]:
     names = [o.key.removeprefix(layout.RELEASES) for o in store.list_objects(layout.RELEASES)]
-    return max((int(n[:8]) for n in names if n[8:] == ".json" and n[:8].isdigit()), default=0)
+    return [int(n[:8]) for n in names if n[8:] == ".json" and n[:8].isdecimal()]
+
+
+def _check_chain(store: Store, entries: Sequence[Release]) -> None:
+    before: str | None = None
+    for entry in entries:
+        if entry.previous != before:
+            raise _broken(
+                store, entry.number, f"it follows {entry.previous}, but {before} was live"
+            )
+        before = entry.version
 
 
 def _read(store: Store, number: int) -> Release:
-    key = layout.release(number)
     try:
-        return Release.model_validate_json(store.get(key))
+        document = unseal(store.get(layout.release(number)))
+    except ObjectDamaged as error:
+        raise _broken(store, number, error.why) from None
+    if document is None:
+        raise _broken(store, number, "its seal is missing or broken: it is not as it was written")
+    try:
+        entry = Release.model_validate_json(document)
     except ValidationError as error:
-        raise ReleaseError(
-            f"the release log entry {store.address(key)}",
-            f"it cannot be read ({error.errors()[0]['msg']})",
-            "Restore it from a backup; entries are never edited by hand",
-        ) from None
+        raise _broken(store, number, f"it cannot be read ({error.errors()[0]['msg']})") from None
+    if entry.number != number:
+        raise _broken(store, number, f"it says that it is number {entry.number}")
+    return entry
+
+
+def _broken(store: Store, number: int, why: str) -> ReleaseError:
+    return ReleaseError(
+        f"the release log entry {store.address(layout.release(number))}",
+        why,
+        "Restore it from a backup, or from the bucket's versions; entries are never edited by hand",
+    )

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dandelion_pipeline.errors import BundleError
+from dandelion_pipeline.storage.sealed import seal, unseal
 
 ONNX_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.safetensors"
@@ -99,20 +100,27 @@ class Manifest(_Part):
             origin: where it came from, for the error message.
 
         Raises:
-            BundleError: it is not JSON, or not a manifest of format 1.
+            BundleError: it is not as it was written, or not a manifest of format 1.
         """
+        document = unseal(data)
+        if document is None:
+            raise BundleError(
+                f"the manifest {origin}",
+                "its seal is missing or broken: it is not as it was written",
+                "Roll back to an earlier model (`dandelion releases rollback`) or publish again",
+            )
         try:
-            return cls.model_validate_json(data)
+            return cls.model_validate_json(document)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the document"
             raise BundleError(
                 f"the manifest {origin}",
                 f"{where}: {first['msg']}",
-                "The bundle was altered or comes from another release of this product; "
+                "The bundle comes from another release of this product; "
                 "roll back to an earlier model or publish again",
             ) from None
 
     def to_json(self) -> bytes:
-        """The manifest as a JSON document that a person can read."""
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        """The manifest as a JSON document that a person can read, with its seal."""
+        return seal(self.model_dump_json(indent=2).encode())

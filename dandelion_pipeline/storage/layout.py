@@ -11,6 +11,8 @@ RELEASES = "releases/"
 
 _LANDING_KEY = re.compile(r"landing/(\d{4}-\d\d-\d\d)/([^/]+)/([^/]+)")
 
+_SNAPSHOT_KEY = re.compile(r"tables/([^/]+)/([0-9a-f]{64})\.parquet")
+
 MANIFEST = "manifest.json"
 
 
@@ -40,6 +42,12 @@ def split_landing_key(key: str) -> tuple[str, str, str] | None:
 def image(sha256: str) -> str:
     """The key of an accepted photo, by the SHA-256 of its bytes (64 hex digits)."""
     return f"{IMAGES}{sha256[:2]}/{sha256}"
+
+
+def split_snapshot_key(key: str) -> tuple[str, str] | None:
+    """The asset and the content hash in the key of a snapshot, or None for another table."""
+    match = _SNAPSHOT_KEY.fullmatch(key)
+    return (match.group(1), match.group(2)) if match else None
 
 
 def table(asset: str, partition: str) -> str:

@@ -6,41 +6,29 @@ relies on; every store that we support has it.
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-import re
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore import exceptions as refused
-from obstore.store import LocalStore, S3Store
 
-from dandelion_pipeline.errors import (
-    ObjectNotFound,
-    SettingsError,
-    StoreDenied,
-    StoreError,
-    StoreFull,
-    StoreUnavailable,
-)
+from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
+from dandelion_pipeline.storage.ahead import Room, run_ahead
+from dandelion_pipeline.storage.failures import KeyTaken, translated
+from dandelion_pipeline.storage.retries import MAX_ATTEMPTS, persistent
 
-if TYPE_CHECKING:  # obstore has these for type checkers alone
-    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+if TYPE_CHECKING:  # obstore has it for type checkers alone
+    from obstore import Attributes, GetResult
+    from obstore.store import LocalStore, ObjectStore
 
-CONCURRENCY = 16
-_S3_CLIENT: ClientConfig = {
-    "connect_timeout": timedelta(seconds=5),
-    "timeout": timedelta(seconds=30),
-}
-_S3_RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=10)}
+LARGE = 256 * 2**10
+HUGE = 8 * 2**20
+"""Uploads from these sizes on (bytes) are given more time to be acknowledged."""
+
+_CHECKSUM = "sha256"  # on S3: the header x-amz-meta-sha256
 
 
 @dataclass(frozen=True)
@@ -52,228 +40,208 @@ class StoredObject:
     modified: datetime
 
 
-class Store:
-    """Bytes under keys. Keys are relative, with ``/`` between their parts."""
+@dataclass(frozen=True)
+class Backends:
+    """One place, opened with the patience that different requests take."""
 
-    def __init__(self, backend: ObjectStore, url: str) -> None:
-        self._backend = backend
+    usual: ObjectStore
+    contended: ObjectStore
+    large: ObjectStore
+    huge: ObjectStore
+    keeps_checksums: bool
+    """Whether an object may carry attributes, and so the SHA-256 of what was written."""
+
+    @classmethod
+    def one(cls, backend: LocalStore) -> Backends:
+        """A folder, which needs no patience."""
+        return cls(backend, backend, backend, backend, keeps_checksums=False)
+
+    def for_upload(self, size: int, *, contended: bool = False) -> ObjectStore:
+        """The backend for an upload of so many bytes.
+
+        Those that lose a race for a key may have to wait until the server says so: up to 7
+        seconds for 16 writers on SeaweedFS.
+        """
+        if size >= HUGE:
+            return self.huge
+        if size >= LARGE:
+            return self.large
+        return self.contended if contended else self.usual
+
+
+class Store:
+    """Bytes under keys. Keys are relative, with ``/`` between their parts.
+
+    What may succeed later raises `StoreUnavailable`; it was tried several times before. On S3,
+    objects carry their SHA-256, which the server checks on their way in and we on their way out.
+    The bulk calls (``…_many``) take any number of keys, have at most `CONCURRENCY` requests
+    and some `MEMORY` bytes under way, and yield as they go, in the order of the keys: whoever
+    iterates sees the progress.
+    """
+
+    def __init__(self, backends: Backends, url: str, max_attempts: int = MAX_ATTEMPTS) -> None:
+        self._backends = backends
         self.url = url.rstrip("/")
+        self.max_attempts = max_attempts
 
     def address(self, key: str) -> str:
         """The full URL of a key, for people to read."""
         return f"{self.url}/{key}"
 
+    @persistent
     def put(self, key: str, data: bytes) -> None:
         """Write an object, replacing what the key held; readers see the old or the new."""
-        with self._translated("write", key):
-            obstore.put(self._backend, key, data, use_multipart=False)
+        backend = self._backends.for_upload(len(data))
+        with translated("write", key, self.url):
+            obstore.put(backend, key, data, use_multipart=False, attributes=self._attributes(data))
 
+    @persistent
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Write an object unless the key is taken. True if this call wrote it.
 
-        Of many writers at once, exactly one is told True.
+        Of many writers at once, at most one is told True. None is, if the server's answer to
+        the one that wrote was lost and the request was tried again: who must know reads back.
         """
+        backend = self._backends.for_upload(len(data), contended=True)
+        attributes = self._attributes(data)
         try:
-            with self._translated("write", key):
-                obstore.put(self._backend, key, data, mode="create", use_multipart=False)
-        except _AlreadyExists:
+            with translated("write", key, self.url):
+                obstore.put(
+                    backend, key, data, mode="create", use_multipart=False, attributes=attributes
+                )
+        except KeyTaken:
             return False
         return True
 
+    def put_many(
+        self, objects: Iterable[tuple[str, bytes]], *, if_absent: bool = False
+    ) -> Iterator[tuple[str, bool]]:
+        """Write many objects; each key comes back with whether this call wrote it.
+
+        Args:
+            objects: keys and bytes, pulled as they are needed.
+            if_absent: leave keys alone that are taken.
+        """
+
+        def write(item: tuple[str, bytes]) -> tuple[str, bool]:
+            key, data = item
+            if if_absent:
+                return key, self.put_if_absent(key, data)
+            self.put(key, data)
+            return key, True
+
+        return run_ahead(write, objects, size_of=lambda item: len(item[1]))
+
+    @persistent
     def get(self, key: str) -> bytes:
         """The bytes of an object.
 
         Raises:
             ObjectNotFound: no object has this key.
+            ObjectDamaged: they are not what was written.
         """
-        with self._translated("read", key):
-            return bytes(obstore.get(self._backend, key).bytes())
+        with translated("read", key, self.url):
+            return self._checked(key, obstore.get(self._backends.usual, key))
 
+    @persistent
     def get_start(self, key: str, length: int) -> bytes:
         """The first bytes of an object that has at least so many.
 
         Raises:
             ObjectNotFound: no object has this key.
         """
-        with self._translated("read", key):
-            return bytes(obstore.get_range(self._backend, key, start=0, length=length))
+        with translated("read", key, self.url):
+            return bytes(obstore.get_range(self._backends.usual, key, start=0, length=length))
+
+    def get_many(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Read many objects, in the order of their keys.
+
+        Raises:
+            ObjectNotFound: one of them does not exist.
+            ObjectDamaged: one of them is not what was written.
+        """
+        room = Room()
+
+        def read(item: tuple[int, str]) -> tuple[str, bytes]:
+            number, key = item
+            try:
+                return key, self._get_when_there_is_room(key, number, room)
+            except BaseException:
+                room.close()  # whoever waits for room would wait for ever
+                raise
+
+        results = run_ahead(read, zip(count(), keys))
+        try:
+            for number, result in enumerate(results):
+                yield result
+                room.leave(number)
+        finally:
+            room.close()
+            results.close()
 
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""
-        try:
-            with self._translated("look up", key):
-                obstore.head(self._backend, key)
-        except ObjectNotFound:
-            return False
-        return True
+        return self.look_up(key) is not None
 
+    def exists_many(self, keys: Iterable[str]) -> Iterator[tuple[str, bool]]:
+        """Whether there are objects with these keys, in the order of the keys."""
+        return run_ahead(lambda key: (key, self.exists(key)), keys)
+
+    @persistent
+    def look_up(self, key: str) -> StoredObject | None:
+        """What a listing would say of a key, or None if no object has it."""
+        try:
+            with translated("look up", key, self.url):
+                found = obstore.head(self._backends.usual, key)
+        except ObjectNotFound:
+            return None
+        return StoredObject(key, found["size"], found["last_modified"])
+
+    @persistent
     def list_objects(self, prefix: str) -> list[StoredObject]:
         """The objects below a prefix that ends in ``/`` (or all, for ``""``), by key.
 
         A prefix that holds nothing gives an empty list.
         """
         found: list[StoredObject] = []
-        with self._translated("list", prefix):
-            for page in obstore.list(self._backend, prefix.rstrip("/") or None):
+        with translated("list", prefix, self.url):
+            for page in obstore.list(self._backends.usual, prefix.rstrip("/") or None):
                 found += [StoredObject(o["path"], o["size"], o["last_modified"]) for o in page]
         return sorted(found, key=lambda o: o.key)
 
-    def get_many(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Objects in the order of their keys, `CONCURRENCY` requests and results ahead at most."""
-        keys = list(keys)
-        with ThreadPoolExecutor(CONCURRENCY) as pool:
-            for start in range(0, len(keys), CONCURRENCY):
-                block = keys[start : start + CONCURRENCY]
-                yield from zip(block, pool.map(self.get, block), strict=True)
-
-    @contextmanager
-    def _translated(self, verb: str, key: str) -> Iterator[None]:
-        """obstore's errors as ours, each naming the object and the remedy."""
-        what = f"could not {verb} {self.address(key)}"
-        if not _KEY.fullmatch(key):
-            raise _bad_key(what)
+    @persistent
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is gone already is fine."""
         try:
-            yield
-        except (FileNotFoundError, refused.NotFoundError) as error:
-            if "NoSuchBucket" in str(error):
-                raise _no_bucket(what, self.url) from None
-            raise ObjectNotFound(what, "there is no such object", "Check the key") from None
-        except refused.AlreadyExistsError:
-            raise _AlreadyExists(what, "the key is taken", "Choose another key") from None
-        except (refused.PermissionDeniedError, refused.UnauthenticatedError) as error:
-            raise _denied(what, error) from None
-        except (refused.BaseError, OSError) as error:
-            if "NoSuchBucket" in str(error):  # listing knows no NotFoundError
-                raise _no_bucket(what, self.url) from None
-            raise _other(what, error) from None
+            with translated("delete", key, self.url):
+                obstore.delete(self._backends.usual, key)
+        except ObjectNotFound:
+            return
 
+    @persistent
+    def _get_when_there_is_room(self, key: str, number: int, room: Room) -> bytes:
+        with translated("read", key, self.url):
+            answer = obstore.get(self._backends.usual, key)
+            size = answer.meta["size"]
+            if room.enter(number, size, wait=False):
+                return self._checked(key, answer)
+            del answer  # an answer that nobody reads for long would be cut off
+        room.enter(number, size, wait=True)
+        return self.get(key)
 
-# What a local folder and every S3 server can hold: no empty, "." or ".." part, no control
-# character or backslash, and no "#1" at the end, by which obstore knows its unfinished files.
-_KEY = re.compile(r"(?!.*#\d+(/|$))((?!\.\.?(/|$))[^/\\\x00-\x1f\x7f]+(/(?!$)|/?$))*")
+    def _attributes(self, data: bytes) -> Attributes | None:
+        return {_CHECKSUM: sha256_hex(data)} if self._backends.keeps_checksums else None
 
-
-class _AlreadyExists(StoreError):
-    """Never leaves this module: `Store.put_if_absent` answers False instead."""
-
-
-def _bad_key(what: str) -> StoreError:
-    return StoreError(
-        what,
-        "this is no key: a part is empty or of dots alone, has a control character or a "
-        "backslash, or ends in # and digits",
-        "Choose another name",
-    )
-
-
-def _denied(what: str, error: Exception) -> StoreDenied:
-    return StoreDenied(
-        what,
-        f"the store does not allow it ({_first_line(error)})",
-        "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the bucket's policy, "
-        "or for a folder its owner and permissions",
-    )
-
-
-def _no_bucket(what: str, url: str) -> StoreError:
-    bucket = urlsplit(url).netloc
-    return StoreError(
-        what, f"there is no bucket {bucket}", "Create it, or correct DANDELION_STORE_URL"
-    )
-
-
-def _other(what: str, error: Exception) -> StoreError | StoreUnavailable:
-    text = str(error)
-    if os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text:
-        return StoreFull(
-            what,
-            "no space is left there",
-            "Free some space, or point DANDELION_STORE_URL somewhere else, and run again; "
-            "nothing half-written is ever read",
-        )
-    if os.strerror(errno.EACCES) in text or os.strerror(errno.EROFS) in text:
-        return _denied(what, error)
-    if any(os.strerror(code) in text for code in _IMPOSSIBLE):
-        return StoreError(
-            what, f"the folder cannot hold it ({_first_line(error)})", "Choose another name"
-        )
-    if "403 Forbidden" in text or "AccessDenied" in text or "InvalidAccessKeyId" in text:
-        return _denied(what, error)
-    return StoreUnavailable(
-        what,
-        f"the store did not answer as it should ({_first_line(error)})",
-        "Check that it runs and that AWS_ENDPOINT_URL and DANDELION_STORE_URL are right",
-    )
-
-
-_IMPOSSIBLE = (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
-
-
-def _first_line(error: Exception) -> str:
-    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return re.sub(r"\s+", " ", line)[:300]
-
-
-def open_store(url: str) -> Store:
-    """Open the store that a URL names. Opening reads and writes nothing on S3.
-
-    Args:
-        url: ``file:///folder`` (made if it is missing) or ``s3://bucket/prefix``; S3's
-            endpoint, region and keys come from the standard ``AWS_*`` variables.
-
-    Raises:
-        SettingsError: the URL is of another form, the folder cannot be made, or an
-            endpoint has no keys.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.path and parts.netloc in ("", "localhost"):
-        return Store(_local_folder(Path(unquote(parts.path))), url)
-    if parts.scheme == "s3" and parts.netloc:
-        _check_keys(url)
-        backend = S3Store(
-            parts.netloc,
-            prefix=unquote(parts.path).strip("/") or None,
-            client_options={**_S3_CLIENT, "allow_http": _plain_http()},
-            retry_config=_S3_RETRIES,
-        )
-        return Store(backend, url)
-    raise SettingsError(
-        f"the store's URL {url!r}",
-        "it is neither file:///folder nor s3://bucket/prefix",
-        "Correct DANDELION_STORE_URL",
-    )
-
-
-def _check_keys(url: str) -> None:
-    """Without keys, obstore would ask Amazon's metadata service, and hang where there is none."""
-    environment = os.environ
-    if environment.get("AWS_ENDPOINT_URL") and not environment.get("AWS_SKIP_SIGNATURE"):
-        missing = [name for name in _KEYS if not environment.get(name)]
-        if missing:
-            raise SettingsError(
-                f"the store {url} at {environment['AWS_ENDPOINT_URL']}",
-                f"{' and '.join(missing)} not set",
-                "Set both keys; for a server that asks for none, set AWS_SKIP_SIGNATURE=true",
+    def _checked(self, key: str, answer: GetResult) -> bytes:
+        data = bytes(answer.bytes())
+        expected = answer.attributes.get(_CHECKSUM)  # what others wrote has none
+        if expected is not None and expected != sha256_hex(data):
+            raise ObjectDamaged(
+                f"could not read {self.address(key)}",
+                "what came is not what was written",
+                "Try again; if it stays so, restore it from a backup or the bucket's versions",
             )
-
-
-_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-
-
-def _plain_http() -> bool:
-    return os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-
-
-def _local_folder(folder: Path) -> LocalStore:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return LocalStore(folder)
-    except OSError as error:
-        raise SettingsError(
-            f"the store's folder {folder}",
-            f"it cannot be used ({error.strerror})",
-            "Correct DANDELION_STORE_URL or DANDELION_HOME, or the folder's permissions",
-        ) from None
+        return data
 
 
 def sha256_hex(data: bytes) -> str:

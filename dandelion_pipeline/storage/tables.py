@@ -3,18 +3,63 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.store import Store, sha256_hex
 
 
-def write_table(store: Store, key: str, table: pa.Table) -> None:
-    """Write a table, replacing what the key held."""
-    store.put(key, parquet_bytes(table))
+def write_table(store: Store, key: str, table: pa.Table) -> bool:
+    """Write a table, replacing what the key held. False if the key held the same already."""
+    data = parquet_bytes(table)
+    try:
+        if store.get(key) == data:
+            return False
+    except ObjectNotFound:
+        pass
+    store.put(key, data)
+    return True
+
+
+def last_table(store: Store, key: str) -> pa.Table | None:
+    """Read a table as `read_table` does, or None if there is none yet."""
+    try:
+        return read_table(store, key)
+    except ObjectNotFound:
+        return None
+
+
+def write_snapshot(store: Store, asset: str, table: pa.Table) -> str:
+    """Write a whole table of an asset under the SHA-256 of its bytes.
+
+    Returns:
+        The hash, by which `read_snapshot` finds it. One that is there is not written again.
+    """
+    data = parquet_bytes(table)
+    snapshot = sha256_hex(data)
+    key = layout.table(asset, snapshot)
+    if not store.exists(key):
+        store.put(key, data)
+    return snapshot
+
+
+def read_snapshot(store: Store, asset: str, snapshot: str) -> pa.Table:
+    """Read what `write_snapshot` wrote.
+
+    Raises:
+        ObjectNotFound: there is no such snapshot.
+        ObjectDamaged: it is not what its hash says.
+    """
+    key = layout.table(asset, snapshot)
+    data = store.get(key)
+    if sha256_hex(data) != snapshot:
+        raise _damaged(store, key, "its bytes have another hash than its name says")
+    return _parse(data)
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as the bytes of a Parquet file; equal tables give equal bytes."""
+    """A table as the bytes of a Parquet file, pages with checksums; equal tables, equal bytes."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return bytes(sink.getvalue())
 
 
@@ -23,5 +68,26 @@ def read_table(store: Store, key: str) -> pa.Table:
 
     Raises:
         ObjectNotFound: no table has this key.
+        ObjectDamaged: it is not as it was written.
     """
-    return pq.read_table(pa.BufferReader(store.get(key)))
+    data = store.get(key)
+    try:
+        return _parse(data)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(store, key, str(error).splitlines()[0]) from None
+
+
+def _parse(data: bytes) -> pa.Table:
+    # In one thread: `read_table` leaves Arrow's threads behind, and a program that ends at that
+    # moment is aborted ("terminate called without an active exception").
+    file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+    return file.read(use_threads=False)
+
+
+def _damaged(store: Store, key: str, why: str) -> ObjectDamaged:
+    return ObjectDamaged(
+        f"the table {store.address(key)}",
+        f"it is not as it was written ({why})",
+        "Restore it from a backup or from the bucket's versions, or delete it and materialise "
+        "the asset again",
+    )

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from dandelion_pipeline.images.decode import decode
+from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.images.preprocess import Preprocessing, prepare
-from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 
 SPARE = 1.25
@@ -56,8 +56,8 @@ def load_prepared(
 def _decode(
     store: Store, rows: pa.Table, shape: Callable[[Image.Image], npt.NDArray[np.uint8]]
 ) -> list[npt.NDArray[np.uint8]]:
-    keys = [layout.image(sha256) for sha256 in rows["sha256"].to_pylist()]
-    return [shape(decode(data).image) for _, data in store.get_many(keys)]
+    photos = read_kept(store, rows["sha256"].to_pylist())
+    return [shape(decode(data).image) for data in photos]
 
 
 def _shrunk(image: Image.Image, shorter: int) -> npt.NDArray[np.uint8]:

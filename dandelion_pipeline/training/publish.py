@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.release import log
-from dandelion_pipeline.release.bundle import digests, finish, open_bundle
+from dandelion_pipeline.release.bundle import Bundle, digests, finish, open_bundle
 from dandelion_pipeline.release.manifest import Manifest
+from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.gate import Decision
@@ -48,18 +49,18 @@ def publish(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin)
         origin: what made the model.
     """
     decision = judge(scores, model)
-    manifest = _finished(store, model, scores, origin)
+    bundle = _finished(store, model, scores, origin)
     if decision.promote:
         who = f"Dagster run {origin.dagster_run}"
-        log.promote(store, manifest.version, who=who, why=decision.reason)
-    return Outcome(manifest, decision)
+        promote(bundle, who=who, why=decision.reason)
+    return Outcome(bundle.manifest, decision)
 
 
-def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin) -> Manifest:
+def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin) -> Bundle:
     """Write the manifest, or read the one that an earlier try of the same model wrote."""
     record = model.record
     try:
-        return open_bundle(store, record.version).manifest
+        bundle = open_bundle(store, record.version)
     except BundleError:
         manifest = Manifest(
             version=record.version,
@@ -73,5 +74,6 @@ def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origi
             files=digests(model.bundle_files()),
             **asdict(origin),
         )
-        finish(store, manifest)
-        return manifest
+        return finish(store, manifest)
+    bundle.verify()
+    return bundle

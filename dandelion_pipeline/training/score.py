@@ -83,7 +83,9 @@ def judge(scores: pa.Table, challenger: TrainedModel) -> Decision:
 def live_bundle(store: Store) -> Bundle | None:
     """The bundle of the live model, if one is live."""
     release = log.live_or_none(store)
-    return None if release is None else open_bundle(store, release.version)
+    if release is None:
+        return None
+    return open_bundle(store, release.version, release.manifest_sha256)
 
 
 def _describe(champion: Bundle | None) -> dict[str, object]:

@@ -11,7 +11,8 @@ from dandelion_pipeline.images.landing import import_photos
 from dandelion_pipeline.images.sample import SampleSpec
 from dandelion_pipeline.images.sources import open_source
 from dandelion_pipeline.settings import Settings, load_settings
-from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
 
 DAY = "2025-05-01"
 

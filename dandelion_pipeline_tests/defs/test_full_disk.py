@@ -9,7 +9,7 @@ from dandelion_pipeline.images.sample import SampleSpec
 from dandelion_pipeline.images.sources import open_source
 from dandelion_pipeline.release import log
 from dandelion_pipeline.settings import load_settings
-from dandelion_pipeline.storage.store import open_store
+from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.defs.conftest import DAY, use_home
 from dandelion_pipeline_tests.defs.test_walk import TINY

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dandelion_pipeline.release import log
-from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
 
 DANDELION = str(Path(sys.executable).with_name("dandelion"))
 _OURS = ("DANDELION_", "DAGSTER_", "MLFLOW_", "AWS_")

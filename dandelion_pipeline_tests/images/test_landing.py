@@ -17,7 +17,8 @@ from dandelion_pipeline.images.landing import (
 from dandelion_pipeline.images.sample import SampleSpec, generate
 from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import write_table
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo
 

@@ -13,7 +13,7 @@ from dandelion_pipeline.images.decode import MAX_BYTES, decode
 from dandelion_pipeline.images.sample import SampleSpec, is_sample
 from dandelion_pipeline.images.sources import PhotoSource, open_source
 from dandelion_pipeline.images.sources.photo import safe_name
-from dandelion_pipeline.storage.store import open_store
+from dandelion_pipeline.storage.location import open_store
 
 
 def put(folder: Path, *paths: str) -> Path:
@@ -254,7 +254,7 @@ def test_a_missing_bucket_or_a_wrong_key_is_found_out_when_opening(
     with pytest.raises(SourceError, match=r"no bucket nowhere-to-be-found.*Check the source"):
         open_source("s3://nowhere-to-be-found/x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-    with pytest.raises(SourceError, match="does not allow it"):
+    with pytest.raises(SourceError, match="does not know these keys"):
         open_source(s3_url)
 
 

@@ -1,12 +1,16 @@
 import json
 import random
+from pathlib import Path
 
 import pytest
 
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.release import bundle
+from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.release.manifest import ClassMetrics, DataSummary, Manifest, Metrics
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.sealed import seal
 from dandelion_pipeline.storage.store import Store
 
 FILES = {"model.onnx": b"graph" * 100, "weights.safetensors": b"weights", "golden/1.json": b"{}"}
@@ -150,8 +154,59 @@ def test_a_manifest_that_speaks_of_another_version_is_refused(published: Store) 
 @pytest.mark.parametrize("data", [b"", b"not JSON", b"\xff\xfe", b"[]", b"null", b"{}", b'{"a":'])
 def test_what_is_no_manifest_is_refused_by_name(published: Store, data: bytes) -> None:
     published.put(manifest_key(), data)
-    with pytest.raises(BundleError, match=r"the manifest .*v1/manifest\.json"):
+    with pytest.raises(BundleError, match=r"the manifest .*v1/manifest\.json: its seal is"):
         bundle.open_bundle(published, "v1")
+
+
+def test_a_manifest_that_was_written_anew_is_not_what_was_released(published: Store) -> None:
+    released = bundle.open_bundle(published, "v1").manifest_sha256
+    published.put(manifest_key(), manifest().model_copy(update={"temperature": 2.0}).to_json())
+    bundle.open_bundle(published, "v1")  # it is whole, if nobody knows what was released
+    with pytest.raises(BundleError, match=r"v1/manifest\.json: it is not what was released"):
+        bundle.open_bundle(published, "v1", released)
+
+
+def test_a_thousand_ways_of_altering_a_bundle_are_all_found_before_anything_is_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path.as_uri())
+    for version, files in (("v1", FILES), ("v2", {**FILES, "model.onnx": b"other" * 100})):
+        bundle.put_files(store, version, files)
+        bundle.finish(store, manifest(version, files))
+    released = bundle.open_bundle(store, "v1").manifest_sha256
+    parsed: list[str] = []
+    monkeypatch.setattr(Manifest, "model_validate_json", lambda *_: parsed.append("a manifest"))
+    keys = [layout.model_file("v1", name) for name in (*FILES, layout.MANIFEST)]
+    whole = {key: store.get(key) for key in keys}
+    others = [*whole.values(), *(store.get(key.replace("v1", "v2")) for key in keys)]
+    chance = random.Random(20261123)  # noqa: S311  the same thousand every time
+    files_before = Bundle(store, manifest(), released)
+    found = 0
+    for _ in range(1_000):
+        key = chance.choice(keys)
+        altered = alter(whole[key], others, chance)
+        store.delete(key) if altered is None else store.put(key, altered)
+        with pytest.raises(BundleError):  # noqa: PT012  the manifest or a file, whichever it is
+            if key == manifest_key():
+                bundle.open_bundle(store, "v1", released)
+            files_before.verify()
+        found += 1
+        store.put(key, whole[key])
+    assert (found, parsed) == (1_000, [])
+    files_before.verify()
+
+
+def alter(data: bytes, others: list[bytes], chance: random.Random) -> bytes | None:
+    """One byte flipped, a cut, another file's contents, or nothing at all."""
+    kind = chance.choice(["flip", "flip", "cut", "swap", "remove"])
+    if kind == "remove":
+        return None
+    if kind == "swap":
+        return chance.choice([other for other in others if other != data])
+    at = chance.randrange(len(data))
+    if kind == "cut":
+        return data[:at]
+    return data[:at] + bytes([data[at] ^ chance.randrange(1, 256)]) + data[at + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -160,8 +215,8 @@ def test_what_is_no_manifest_is_refused_by_name(published: Store, data: bytes) -
 def test_a_manifest_of_another_format_names_the_field(
     published: Store, field: str, value: object
 ) -> None:
-    document = {**json.loads(manifest().to_json()), field: value}
-    published.put(manifest_key(), json.dumps(document).encode())
+    document = {**json.loads(manifest().model_dump_json()), field: value}
+    published.put(manifest_key(), seal(json.dumps(document, indent=2).encode()))
     with pytest.raises(BundleError, match=f": {field}: "):
         bundle.open_bundle(published, "v1")
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 import uvicorn
 
-from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests import tiny_models
 from serving.app import KEEP_ALIVE_SECONDS, create_app
 from serving.settings import Settings

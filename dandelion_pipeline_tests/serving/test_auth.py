@@ -4,7 +4,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from dandelion_pipeline.storage.store import open_store
+from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.serving.conftest import api_on
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dandelion_pipeline.release import log
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.sealed import seal
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
 from dandelion_pipeline_tests.tiny_models import onnx_graph, photo, publish
@@ -47,7 +47,7 @@ def test_a_new_entry_for_the_same_version_keeps_the_engine(store: Store) -> None
     assert models.live is not None
     before = models.live
     entry = before.release.model_copy(update={"number": 2, "action": "rollback"})
-    store.put(layout.release(2), entry.model_dump_json().encode())
+    store.put(layout.release(2), seal(entry.model_dump_json(indent=2).encode()))
     models.look()
     assert models.live is not None
     assert models.live.release.number == 2
@@ -86,7 +86,8 @@ def test_an_entry_that_names_a_missing_bundle_is_refused(store: Store) -> None:
     publish(store, "first")
     models = Models(store)
     models.look()
-    log.promote(store, "ghost", who="a test", why="it never existed")
+    publish(store, "ghost")
+    store.delete(layout.model_file("ghost", layout.MANIFEST))
     models.look()
     assert _live_version(models) == "first"
     assert models.trouble is not None

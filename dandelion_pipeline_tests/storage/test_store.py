@@ -11,9 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 from dandelion_pipeline.errors import (
+    ObjectDamaged,
     ObjectNotFound,
     SettingsError,
     StoreDenied,
@@ -21,7 +24,10 @@ from dandelion_pipeline.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.storage.ahead import Room
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline_tests.seaweedfs import BUCKET, S3Server
 
 KEYS = ["a", "a/b/c.txt", "with space/x y.jpg", "日本/ä+ö&=?%20.jpg", "[x]~(1),@#a", "é/e\u0301"]
 NO_KEYS = ["a//b", "/a", "./a", "a/../b", "a\nb", "a\\b", "a#1", "a#12/b", "\x7f"]
@@ -131,6 +137,91 @@ def test_many_objects_come_in_the_order_asked_for(store: Store) -> None:
     assert list(store.get_many([])) == []
 
 
+def test_many_objects_are_written_and_each_is_reported(store: Store) -> None:
+    objects = [(f"n/{number}", str(number).encode()) for number in range(150)]
+    assert list(store.put_many(objects)) == [(key, True) for key, _ in objects]
+    assert list(store.get_many(key for key, _ in objects)) == objects
+
+
+def test_writing_many_if_absent_leaves_those_that_are_there(store: Store) -> None:
+    store.put("n/1", b"first")
+    written = list(store.put_many([("n/0", b"new"), ("n/1", b"new")], if_absent=True))
+    assert written == [("n/0", True), ("n/1", False)]
+    assert store.get("n/1") == b"first"
+
+
+def test_many_keys_are_looked_up_in_their_order(store: Store) -> None:
+    store.put("n/2", b"")
+    assert list(store.exists_many(f"n/{number}" for number in range(4))) == [
+        ("n/0", False),
+        ("n/1", False),
+        ("n/2", True),
+        ("n/3", False),
+    ]
+
+
+def test_a_missing_object_among_many_is_named(store: Store) -> None:
+    store.put("n/0", b"0")
+    read = store.get_many(["n/0", "n/1", *(["n/0"] * 100)])
+    assert next(read) == ("n/0", b"0")
+    with pytest.raises(ObjectNotFound, match="n/1"):
+        list(read)
+
+
+def test_reading_many_large_objects_holds_only_some_of_them_in_memory(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[int] = []
+    enter = Room.enter
+
+    def watched(room: Room, number: int, size: int, *, wait: bool) -> bool:
+        got_in = enter(room, number, size, wait=wait)
+        if got_in:
+            entered.append(number)
+        return got_in
+
+    monkeypatch.setattr(Room, "enter", watched)
+    monkeypatch.setattr(Room.__init__, "__defaults__", (250_000,))
+    keys = [f"large/{number}" for number in range(40)]
+    list(store.put_many((key, bytes([n]) * 100_000) for n, key in enumerate(keys)))
+    read = store.get_many(keys)
+    next(read)
+    time.sleep(0.3)  # time enough for all 32 to come, were they let in
+    assert len(entered) <= 4
+    assert [data[0] for _, data in read] == list(range(1, 40))
+
+
+def test_a_deleted_object_is_gone_and_may_be_deleted_again(store: Store) -> None:
+    store.put("a/b", b"1")
+    store.delete("a/b")
+    assert not store.exists("a/b")
+    assert store.list_objects("") == []
+    store.delete("a/b")
+
+
+def test_looking_up_says_what_a_listing_says(store: Store) -> None:
+    store.put("a/b", b"123")
+    (listed,) = store.list_objects("a/")
+    assert store.look_up("a/b") == listed
+    assert store.look_up("a/c") is None
+
+
+def test_on_s3_an_object_carries_its_hash_and_one_that_does_not_fit_is_damaged(
+    s3_server: S3Server, s3_url: str
+) -> None:
+    store = open_store(s3_url)
+    store.put("a", b"written")
+    bare = S3Store(BUCKET, prefix=s3_url.split("/", 3)[3], client_options={"allow_http": True})
+    expected = sha256_hex(b"written")
+    assert obstore.get(bare, "a").attributes["sha256"] == expected
+    obstore.put(bare, "a", b"altered", attributes={"sha256": expected})
+    for read in (store.get, lambda key: list(store.get_many([key]))):
+        with pytest.raises(ObjectDamaged, match=r"/a: what came is not what was written"):
+            read("a")
+    obstore.put(bare, "a", b"by somebody else")
+    assert store.get("a") == b"by somebody else"
+
+
 def test_the_start_of_a_large_object_can_be_read_alone(store: Store) -> None:
     store.put("a", b"0123456789")
     assert store.get_start("a", 4) == b"0123"
@@ -232,7 +323,7 @@ def test_a_folder_without_permission_is_denied() -> None:
     program = (
         "import os, sys\n"
         "from dandelion_pipeline.errors import StoreDenied\n"
-        "from dandelion_pipeline.storage.store import open_store\n"
+        "from dandelion_pipeline.storage.location import open_store\n"
         "if os.geteuid() == 0:\n    os.setuid(65534)\n"
         "try:\n    open_store(sys.argv[1]).put('a', b'1')\n"
         "except StoreDenied as error:\n    sys.exit(print(error) or 7)\n"
@@ -242,7 +333,7 @@ def test_a_folder_without_permission_is_denied() -> None:
         command = [sys.executable, "-c", program, Path(folder).as_uri()]
         said = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert said.returncode == 7, said.stderr
-    assert "for a folder its owner and permissions" in said.stdout
+    assert "Check the folder's owner and permissions" in said.stdout
 
 
 def test_a_folder_that_cannot_be_made_names_the_setting(tmp_path: Path) -> None:

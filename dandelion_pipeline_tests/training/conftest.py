@@ -7,7 +7,8 @@ from dandelion_pipeline.images.landing import import_photos, take_in
 from dandelion_pipeline.images.quality import clean
 from dandelion_pipeline.images.sample import SampleSpec
 from dandelion_pipeline.images.sources import open_source
-from dandelion_pipeline.storage.store import Store, open_store
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.dataset import build_dataset
 

@@ -7,7 +7,8 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import digests, open_bundle, put_files
 from dandelion_pipeline.release.manifest import ONNX_FILE, DataSummary
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store, open_store, sha256_hex
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
 from dandelion_pipeline.training.publish import Origin, Outcome, publish, still_valid

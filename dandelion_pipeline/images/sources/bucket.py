@@ -15,7 +15,8 @@ from dandelion_pipeline.errors import (
 from dandelion_pipeline.images.decode import MAX_BYTES
 from dandelion_pipeline.images.sources.ahead import in_order
 from dandelion_pipeline.images.sources.photo import SourcePhoto, chosen_classes, safe_name
-from dandelion_pipeline.storage.store import Store, StoredObject, open_store
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store, StoredObject
 
 _CONCURRENCY = 8
 

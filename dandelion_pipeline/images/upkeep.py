@@ -1,0 +1,64 @@
+"""Photos that no table names, that are missing, or that are damaged."""
+
+from collections.abc import Iterator
+
+from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
+from dandelion_pipeline.images.landing import REJECTED
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.ahead import run_ahead
+from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.storage.tables import read_table
+from dandelion_pipeline.storage.upkeep import Damage, Orphan
+
+
+def orphans(store: Store) -> list[Orphan]:
+    """Photos that no table names: left by an ingestion that died before it wrote its table.
+
+    Raises:
+        ObjectDamaged: a table cannot be read, so nobody knows what it names.
+    """
+    photos = store.list_objects(layout.IMAGES)  # before the tables, which name what is kept later
+    named = _named(store)
+    return [
+        Orphan(photo.key, "no table names this photo", (photo,))
+        for photo in photos
+        if photo.key not in named
+    ]
+
+
+def missing(store: Store) -> list[Damage]:
+    """Photos that a table names and that are not there.
+
+    Raises:
+        ObjectDamaged: a table cannot be read, so nobody knows what it names.
+    """
+    named = _named(store)  # before the photos: each is kept before a table names it
+    there = {photo.key for photo in store.list_objects(layout.IMAGES)}
+    return [Damage(key, "a table names it, and it is missing") for key in sorted(named - there)]
+
+
+def damaged(store: Store) -> Iterator[Damage | None]:
+    """Read every photo: one result for each, None if it is what its name says."""
+    photos = store.list_objects(layout.IMAGES)
+    return run_ahead(lambda photo: _damage(store, photo.key), photos)
+
+
+def _damage(store: Store, key: str) -> Damage | None:
+    try:
+        data = store.get(key)
+    except ObjectDamaged as error:
+        return Damage(key, error.why)
+    except ObjectNotFound:  # `dandelion store gc` was here
+        return None
+    whole = layout.image(sha256_hex(data)) == key
+    return None if whole else Damage(key, "its bytes have another hash than its name says")
+
+
+def _named(store: Store) -> set[str]:
+    """The keys of all photos that tables name, those of rejected files aside."""
+    keys: set[str] = set()
+    for found in store.list_objects(layout.TABLES):
+        for row in read_table(store, found.key).to_pylist():
+            if row.get("sha256") and row.get("status") != REJECTED:
+                keys.add(layout.image(row["sha256"]))
+    return keys

@@ -1,0 +1,118 @@
+"""What a store holds that nobody needs, and what is damaged: the shared part.
+
+Photos and models have their own `upkeep` modules, since only they know what is needed.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from dandelion_pipeline.errors import ObjectDamaged
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.ahead import run_ahead
+from dandelion_pipeline.storage.store import Store, StoredObject
+from dandelion_pipeline.storage.tables import read_snapshot, read_table
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """Something that nothing refers to: a photo, a bundle-to-be, an unfinished write."""
+
+    name: str
+    why: str
+    objects: tuple[StoredObject, ...]
+    needed_if: str | None = None
+    """A key: once an object has it, this is no orphan any more."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(o.size for o in self.objects)
+
+    @property
+    def modified(self) -> datetime:
+        """When the newest part was written (UTC)."""
+        return max(o.modified for o in self.objects)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """An object that is missing or not what it should be."""
+
+    name: str
+    why: str
+
+
+def older_than(orphans: Iterable[Orphan], grace: timedelta) -> list[Orphan]:
+    """Those that were last written longer ago than the grace period."""
+    latest = datetime.now(UTC) - grace
+    return [orphan for orphan in orphans if orphan.modified < latest]
+
+
+def remove(store: Store, orphans: Iterable[Orphan]) -> Iterator[tuple[Orphan, bool]]:
+    """Remove orphans; each comes back with whether it is gone.
+
+    One that was written again or came to be needed since it was found stays.
+    """
+    return run_ahead(lambda orphan: (orphan, _removed(store, orphan)), orphans)
+
+
+def unfinished_writes(store: Store) -> list[Orphan]:
+    """Files that obstore began in a folder and never finished, because a process was killed.
+
+    No listing shows them and nobody reads them. On S3 there are none.
+    """
+    folder = _folder(store)
+    if folder is None:
+        return []
+    return [
+        Orphan(found.key, "a write that was never finished", (found,))
+        for path in sorted(folder.rglob("*#*"))
+        if _STAGED.search(path.name) and (found := _staged(folder, path))
+    ]
+
+
+def damaged_tables(store: Store) -> Iterator[Damage | None]:
+    """Read every table: one result for each, None if it is as it was written."""
+    for found in store.list_objects(layout.TABLES):
+        try:
+            place = layout.split_snapshot_key(found.key)
+            read_snapshot(store, *place) if place else read_table(store, found.key)
+        except ObjectDamaged as error:
+            yield Damage(found.key, error.why)
+        else:
+            yield None
+
+
+_STAGED = re.compile(r"#\d+$")  # object_store's name for a file that is being written
+
+
+def _removed(store: Store, orphan: Orphan) -> bool:
+    if orphan.needed_if is not None and store.exists(orphan.needed_if):
+        return False
+    folder = _folder(store)
+    if folder is not None and _STAGED.search(orphan.name):
+        (folder / orphan.name).unlink(missing_ok=True)
+        return True
+    if any(store.look_up(o.key) not in (o, None) for o in orphan.objects):
+        return False
+    for found in orphan.objects:
+        store.delete(found.key)
+    return True
+
+
+def _folder(store: Store) -> Path | None:
+    parts = urlsplit(store.url)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+def _staged(folder: Path, path: Path) -> StoredObject | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # it has just been finished
+        return None
+    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+    return StoredObject(path.relative_to(folder).as_posix(), status.st_size, modified)
