@@ -1,16 +1,25 @@
-"""`published_model`: the gate, the bundle's manifest, the release log."""
+"""`published_model`: the gate, the bundle's manifest, the release log, MLflow's registry."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from typing import TypeAlias
 
 import dagster as dg
 import pyarrow as pa
 
+from dandelion_pipeline.defs.model_version import NAME
+from dandelion_pipeline.defs.registry import mirror
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.tracking import Tracking
+from dandelion_pipeline.errors import DandelionError
+from dandelion_pipeline.settings import Settings
+from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.fit import TrainedModel
-from dandelion_pipeline.training.publish import Origin, publish, still_valid
+from dandelion_pipeline.training.publish import Origin, Outcome, publish, still_valid
 from dandelion_pipeline.training.score import score
+
+Metadata: TypeAlias = "Mapping[str, dg.RawMetadataValue]"  # Dagster has it for checkers alone
 
 
 @dg.asset(
@@ -34,30 +43,63 @@ def published_model(
     """
     opened = store.open()
     with mlflow.failures_recorded():
-        scores = evaluation
-        if not still_valid(opened, scores):
-            context.log.info("another model went live meanwhile: comparing again")
-            scores = score(opened, dataset, trained_model)
-        outcome = publish(
-            opened,
-            trained_model,
-            scores,
-            Origin(version("dandelion-pipeline"), context.run.run_id, mlflow.run_id),
-        )
-        mlflow.set_tags({"promoted": outcome.decision.promote, "reason": outcome.decision.reason})
+        outcome = _publish(context, opened, trained_model, evaluation, dataset, mlflow)
+    decision, bundle = outcome.decision, outcome.manifest.version
+    live = "is live" if decision.promote else "is not live"
+    level = logging.INFO if decision.promote else logging.WARNING
+    context.log.log(level, f"model {bundle} {live}: {decision.reason}")
+    link = _registered(context, store.settings, opened, bundle, mlflow)
+    metadata = {**_metadata(opened, outcome, mlflow), **link}
+    if decision.promote:
+        yield dg.MaterializeResult(metadata=metadata)
+    else:
+        yield dg.AssetObservation(context.asset_key, metadata=metadata)
+
+
+def _publish(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    model: TrainedModel,
+    scores: pa.Table,
+    dataset: pa.Table,
+    mlflow: Tracking,
+) -> Outcome:
+    if not still_valid(store, scores):
+        context.log.info("another model went live meanwhile: comparing again")
+        scores = score(store, dataset, model)
+    origin = Origin(version("dandelion-pipeline"), context.run.run_id, mlflow.run_id)
+    outcome = publish(store, model, scores, origin)
+    mlflow.set_tags({"promoted": outcome.decision.promote, "reason": outcome.decision.reason})
+    return outcome
+
+
+def _metadata(store: Store, outcome: Outcome, mlflow: Tracking) -> Metadata:
     manifest = outcome.manifest
-    metadata: dict[str, dg.RawMetadataValue] = {
+    return {
         "version": manifest.version,
         "promoted": outcome.decision.promote,
         "reason": outcome.decision.reason,
         "accuracy": manifest.metrics.accuracy,
         "is_sample": manifest.data.is_sample,
-        "address": opened.address(f"models/{manifest.version}/"),
+        "address": store.address(f"models/{manifest.version}/"),
         "mlflow_run": dg.MetadataValue.url(mlflow.link),
     }
-    if outcome.decision.promote:
-        context.log.info(f"model {manifest.version} is live: {outcome.decision.reason}")
-        yield dg.MaterializeResult(metadata=metadata)
-    else:
-        context.log.warning(f"model {manifest.version} is not live: {outcome.decision.reason}")
-        yield dg.AssetObservation(context.asset_key, metadata=metadata)
+
+
+def _registered(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    store: Store,
+    bundle: str,
+    mlflow: Tracking,
+) -> Metadata:
+    """Bring MLflow's registry up to date. It is no part of the release: a failure is a warning."""
+    try:
+        number = mirror(settings, store).versions.get(bundle)
+    except DandelionError as error:
+        context.log.warning(f"the release stands, but MLflow's registry lags behind: {error}")
+        return {}
+    if number is None:  # damaged as soon as it was written; whoever opens it says so
+        return {}
+    ui = mlflow.link.partition("#")[0]
+    return {"registered_version": dg.MetadataValue.url(f"{ui}#/models/{NAME}/versions/{number}")}
