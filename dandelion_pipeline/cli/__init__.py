@@ -10,7 +10,7 @@ import warnings
 
 import typer
 
-from dandelion_pipeline.cli import images, releases
+from dandelion_pipeline.cli import images, releases, store
 from dandelion_pipeline.cli.predict import predict
 from dandelion_pipeline.cli.report import show_error
 from dandelion_pipeline.cli.run import run
@@ -29,6 +29,7 @@ app.command("up")(up)
 app.command("predict")(predict)
 app.add_typer(images.app, name="images")
 app.add_typer(releases.app, name="releases")
+app.add_typer(store.app, name="store")
 
 
 def main() -> None:

@@ -1,16 +1,28 @@
-"""`dandelion releases`: which model is live, and which were."""
+"""`dandelion releases`: which model is live, which were, and how to change it."""
 
+import getpass
 import json
+import socket
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from dandelion_pipeline.cli.report import out
-from dandelion_pipeline.release import log
-from dandelion_pipeline.settings import load_settings
-from dandelion_pipeline.storage.store import open_store
+from dandelion_pipeline.cli.report import err, out, progress, say, show_error
+from dandelion_pipeline.errors import DandelionError
+from dandelion_pipeline.release import log, promotion
+from dandelion_pipeline.release.bundle import Bundle, open_bundle
+from dandelion_pipeline.release.log import Release
+from dandelion_pipeline.settings import Settings, load_settings
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept in the log.")]
+Who = Annotated[str, typer.Option(help="Who decided it; you, by default.")]
 
 app = typer.Typer(help="Which model is live.", no_args_is_help=True)
 
@@ -21,22 +33,150 @@ def releases() -> None:
 
 
 @app.command("list")
-def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> None:
+def list_(as_json: AsJson = False) -> None:
     """The release log, newest first; the first row is live."""
     entries = log.history(open_store(load_settings().store))[::-1]
     if as_json:
         typer.echo(json.dumps([entry.model_dump() for entry in entries], indent=2))
-        return
-    if not entries:
+    elif entries:
+        out.print(_table(entries))
+    else:
         out.print("No model has been published yet: make run")
+
+
+@app.command()
+def show(
+    version: Annotated[str, typer.Argument(help="The live one, by default.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """One model: what it is, what it was made from, how good it is, when it was live."""
+    store = open_store(load_settings().store)
+    entries = log.history(store)
+    live = entries[-1] if entries else None
+    chosen = version or (live or log.live(store)).version
+    released = {entry.version: entry.manifest_sha256 for entry in entries}
+    bundle = open_bundle(store, chosen, released.get(chosen))
+    mine = [entry for entry in entries if chosen in (entry.version, entry.previous)][::-1]
+    is_live = live is not None and live.version == chosen
+    if as_json:
+        document = {
+            "live": is_live,
+            "address": _address(bundle),
+            "manifest_sha256": bundle.manifest_sha256,
+            "manifest": bundle.manifest.model_dump(),
+            "releases": [entry.model_dump() for entry in mine],
+        }
+        typer.echo(json.dumps(document, indent=2))
         return
-    table = Table("release", "action")
+    for name, value in _facts(bundle, is_live=is_live).items():
+        out.print(Text.assemble((f"{name:>12}  ", "bold"), value))
+    if mine:
+        out.print(_table(mine))
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="A finished bundle.")],
+    reason: Reason,
+    who: Who = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a model live, whatever the gate said of it. Its files are read and verified first."""
+    settings = load_settings()
+    store = open_store(settings.store)
+    before = log.live_or_none(store)
+    bundle = open_bundle(store, version)
+    _verify(bundle, quiet=as_json)
+    entry = promotion.promote(bundle, who=who or _me(), why=reason)
+    _tell(entry, changed=entry != before, as_json=as_json)
+    _mirror(settings, store)
+
+
+@app.command()
+def rollback(
+    reason: Reason,
+    to: Annotated[str, typer.Option(help="The one before the live one, by default.")] = "",
+    who: Who = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make an earlier model live again; the API follows within a poll. Twice goes two back."""
+    settings = load_settings()
+    store = open_store(settings.store)
+    entry = promotion.rollback(store, to=to or None, who=who or _me(), why=reason)
+    _tell(entry, changed=True, as_json=as_json)
+    _mirror(settings, store)
+
+
+def _table(entries: list[Release]) -> Table:
+    table = Table("release", "action", box=box.SIMPLE_HEAD)
     table.add_column("version", no_wrap=True)
-    for name in ("when", "who", "why"):
-        table.add_column(name, overflow="fold")
+    table.add_column("when (UTC)", no_wrap=True)
+    table.add_column("why, and who", overflow="fold")
     for entry in entries:
-        row = (str(entry.number), entry.action, entry.version, entry.when, entry.who, entry.why)
-        table.add_row(*map(Text, row))
-    out.print(table)
+        when = entry.when[:16].replace("T", " ")
+        reason = f"{entry.why} ({entry.who})"
+        table.add_row(*map(Text, (str(entry.number), entry.action, entry.version, when, reason)))
+    return table
+
+
+def _facts(bundle: Bundle, *, is_live: bool) -> dict[str, str]:
+    manifest = bundle.manifest
+    metrics = manifest.metrics
+    counts = {label: sum(splits.values()) for label, splits in manifest.data.counts.items()}
+    sizes = {name: f"{file.size:,} bytes" for name, file in manifest.files.items()}
+    return {
+        "version": manifest.version,
+        "live": "yes" if is_live else "no",
+        "made": manifest.created,
+        "accuracy": f"{metrics.accuracy:.4f} on {metrics.test_photos} test photos",
+        "photos": ", ".join(f"{number} {label}" for label, number in counts.items())
+        + (" (a generated sample)" if manifest.data.is_sample else ""),
+        "data hash": manifest.data.hash,
+        "Dagster run": manifest.dagster_run,
+        "MLflow run": manifest.mlflow_run,
+        "code": manifest.code_version,
+        "files": ", ".join(f"{name} {size}" for name, size in sizes.items()),
+        "lies in": _address(bundle),
+    }
+
+
+def _address(bundle: Bundle) -> str:
+    return bundle.store.address(layout.model_file(bundle.manifest.version, ""))
+
+
+def _verify(bundle: Bundle, *, quiet: bool) -> None:
+    if quiet:
+        bundle.verify()
+        return
+    with progress("verify") as bar:
+        for name in bar.track(bundle.manifest.files, description="verify"):
+            bundle.read(name)
+
+
+def _tell(entry: Release, *, changed: bool, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(entry.model_dump(), indent=2))
+    elif changed:
+        before = f", in place of {entry.previous}" if entry.previous else ""
+        say("live", f"{entry.version}{before}, as release {entry.number}")
+    else:
+        say("live", f"{entry.version} was live already, as release {entry.number}")
+
+
+def _mirror(settings: Settings, store: Store) -> None:
+    """Bring MLflow's registry up to date. The log is the truth, so this may fail."""
+    from dandelion_pipeline.defs.registry import mirror  # noqa: PLC0415  MLflow takes seconds
+
+    try:
+        mirror(settings, store)
+    except DandelionError as error:
+        _warn(error)
+
+
+def _warn(error: DandelionError) -> None:
+    err.print("The release is made. MLflow's registry lags behind until the next one:")
+    show_error(error)
+
+
+def _me() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"

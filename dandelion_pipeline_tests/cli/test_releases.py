@@ -1,0 +1,132 @@
+import json
+
+import pytest
+
+from dandelion_pipeline.errors import BundleError, NothingReleased, ReleaseError
+from dandelion_pipeline.release import log
+from dandelion_pipeline.release.manifest import ONNX_FILE
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline_tests.cli.conftest import Dandelion
+from dandelion_pipeline_tests.tiny_models import SAMPLE, publish, put_bundle
+
+
+@pytest.fixture
+def two(here: Store) -> Store:
+    """A store in which v2 is live, after v1."""
+    publish(here, "v1")
+    publish(here, "v2")
+    return here
+
+
+def test_the_log_is_a_table_with_the_live_model_first(two: Store, dandelion: Dandelion) -> None:
+    lines = dandelion("releases", "list").stdout.splitlines()
+    rows = [line.split() for line in lines if line.strip()[:1].isdigit()]
+    assert [row[:3] for row in rows] == [["2", "promote", "v2"], ["1", "promote", "v1"]]
+    assert "it is being tested (a test)" in "\n".join(lines)
+
+
+def test_the_log_as_json_has_every_field(two: Store, dandelion: Dandelion) -> None:
+    document = json.loads(dandelion("releases", "list", "--json").stdout)
+    assert document == [entry.model_dump() for entry in log.history(two)[::-1]]
+
+
+def test_an_empty_log_says_what_to_do(dandelion: Dandelion) -> None:
+    assert "make run" in dandelion("releases", "list").stdout
+    assert isinstance(dandelion("releases", "show").exception, NothingReleased)
+
+
+def test_a_model_is_shown_with_its_metrics_and_its_releases(
+    two: Store, dandelion: Dandelion
+) -> None:
+    shown = dandelion("releases", "show").stdout
+    for part in (
+        "version  v2",
+        "live  yes",
+        "0.9500 on 60 test photos",
+        "150 dandelion",
+        ONNX_FILE,
+    ):
+        assert part in shown
+    assert "live  no" in dandelion("releases", "show", "v1").stdout
+
+
+def test_a_model_of_the_sample_is_shown_as_one(here: Store, dandelion: Dandelion) -> None:
+    publish(here, "toy", data=SAMPLE)
+    assert "(a generated sample)" in dandelion("releases", "show").stdout
+
+
+def test_a_model_as_json_has_its_manifest_and_its_releases(
+    two: Store, dandelion: Dandelion
+) -> None:
+    document = json.loads(dandelion("releases", "show", "v1", "--json").stdout)
+    assert document["live"] is False
+    assert document["manifest"]["version"] == "v1"
+    assert document["address"] == two.address("models/v1/")
+    assert [entry["number"] for entry in document["releases"]] == [2, 1]
+    assert document["manifest_sha256"] == log.history(two)[0].manifest_sha256
+
+
+def test_rolling_back_makes_the_model_before_live_and_keeps_who_and_why(
+    two: Store, dandelion: Dandelion
+) -> None:
+    done = dandelion("releases", "rollback", "--reason", "v2 calls grass dandelion")
+    assert done.exit_code == 0
+    assert "v1, in place of v2, as release 3" in done.stdout
+    live = log.live(two)
+    assert (live.version, live.action, live.why) == ("v1", "rollback", "v2 calls grass dandelion")
+    assert "@" in live.who
+
+
+def test_rolling_back_to_a_version_as_somebody_else(two: Store, dandelion: Dandelion) -> None:
+    publish(two, "v3")
+    arguments = ("--to", "v1", "--reason", "both are bad", "--who", "ada", "--json")
+    document = json.loads(dandelion("releases", "rollback", *arguments).stdout)
+    assert document == log.live(two).model_dump()
+    assert (document["version"], document["who"]) == ("v1", "ada")
+
+
+def test_promoting_makes_any_finished_model_live(two: Store, dandelion: Dandelion) -> None:
+    put_bundle(two, "refused")
+    done = dandelion("releases", "promote", "refused", "--reason", "we know better")
+    assert "refused, in place of v2, as release 3" in done.stdout
+    again = dandelion("releases", "promote", "refused", "--reason", "once more")
+    assert "refused was live already, as release 3" in again.stdout
+    assert len(log.history(two)) == 3
+
+
+def test_a_release_is_made_even_if_mlflow_is_away(two: Store, dandelion: Dandelion) -> None:
+    done = dandelion("releases", "rollback", "--reason", "it was worse")
+    assert done.exit_code == 0
+    assert "The release is made. MLflow's registry lags behind until the next one" in done.stderr
+    assert "MLFLOW_TRACKING_URI" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("rollback",), ("promote", "v1")])
+def test_a_release_without_a_reason_is_refused(
+    two: Store, dandelion: Dandelion, command: tuple[str, ...]
+) -> None:
+    done = dandelion("releases", *command)
+    assert done.exit_code == 2
+    assert "--reason" in done.stderr
+    assert log.live(two).version == "v2"
+
+
+def test_a_model_that_does_not_exist_or_is_damaged_does_not_go_live(
+    two: Store, dandelion: Dandelion
+) -> None:
+    nothing = dandelion("releases", "promote", "v9", "--reason", "a typing error")
+    assert isinstance(nothing.exception, BundleError)
+    put_bundle(two, "damaged")
+    two.put(layout.model_file("damaged", ONNX_FILE), b"?")
+    damaged = dandelion("releases", "promote", "damaged", "--reason", "nobody looked")
+    assert isinstance(damaged.exception, BundleError)
+    assert log.live(two).version == "v2"
+
+
+def test_rolling_back_where_nothing_came_before_is_refused(
+    here: Store, dandelion: Dandelion
+) -> None:
+    publish(here, "v1")
+    done = dandelion("releases", "rollback", "--reason", "it was worse")
+    assert isinstance(done.exception, ReleaseError)
