@@ -47,12 +47,14 @@ class Models:
     """Holds the live model of a store.
 
     What has been loaded goes on answering until something better is loaded: an empty log, a
-    broken bundle or a store that is away change ``trouble``, never ``live``.
+    broken bundle or a store that is away change ``trouble``, never ``live``. The model before
+    the live one is kept too, so that a rollback to it is a matter of one look.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._refused: tuple[Release, Trouble] | None = None
+        self._before: LiveModel | None = None
         self.live: LiveModel | None = None
         self.trouble: Trouble | None = None
         """Why ``live`` is not what the log names, as of the last look."""
@@ -82,14 +84,16 @@ class Models:
         if self._refused is not None and self._refused[0] == release:
             return self._refused[1]  # loading it again would not make it better
         try:
-            self.live = LiveModel(release, self._engine(release))
+            engine = self._engine(release)
         except BundleError as error:
             self._refused = (release, Trouble.of(error))
             return self._refused[1]
+        self._before, self.live = self.live, LiveModel(release, engine)
         _log.info("Model %s answers now.", release.version)
         return None
 
     def _engine(self, release: Release) -> Engine:
-        if self.live is not None and self.live.release.version == release.version:
-            return self.live.engine  # only the entry of the log is new
+        for known in (self.live, self._before):  # a rollback has nothing to wait for
+            if known is not None and known.release.manifest_sha256 == release.manifest_sha256:
+                return known.engine
         return Engine(open_bundle(self._store, release.version, release.manifest_sha256))

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dandelion_pipeline.release.promotion import rollback
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.sealed import seal
 from dandelion_pipeline.storage.store import Store
@@ -51,6 +52,24 @@ def test_a_new_entry_for_the_same_version_keeps_the_engine(store: Store) -> None
     models.look()
     assert models.live is not None
     assert models.live.release.number == 2
+    assert models.live.engine is before.engine
+
+
+def test_a_rollback_to_the_model_before_needs_nothing_of_its_bundle(store: Store) -> None:
+    publish(store, "first")
+    models = Models(store)
+    models.look()
+    assert models.live is not None
+    before = models.live
+    publish(store, "second")
+    models.look()
+    rollback(store, to=None, who="ada", why="it was worse")
+    for file in store.list_objects("models/first/"):
+        store.delete(file.key)
+    models.look()
+    assert models.live is not None
+    assert models.trouble is None
+    assert _live_version(models) == "first"
     assert models.live.engine is before.engine
 
 
