@@ -149,6 +149,7 @@ class FaultProxy:
         self._upstream = (parts.hostname, parts.port)
         self._latency = latency
         self._pause = pause
+        self._conversations: set[asyncio.Task[object] | None] = set()
         self._stopping: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     def struck(self, *faults: Fault) -> list[Request]:
@@ -173,6 +174,8 @@ class FaultProxy:
 
     async def _converse(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         answer.transport.set_write_buffer_limits(0)  # then drain() means sent
+        conversation = asyncio.current_task()
+        self._conversations.add(conversation)  # once its client is gone, nobody else holds it
         try:
             while await self._exchange(client, answer):
                 pass
@@ -180,6 +183,7 @@ class FaultProxy:
             pass  # the client has gone, or the server has, or the proxy stops
         finally:
             answer.transport.abort()
+            self._conversations.discard(conversation)
 
     async def _exchange(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> bool:
         """Pass one request on and its answer back. True if the connection stays open."""
@@ -225,10 +229,12 @@ class FaultProxy:
     async def _cut_upload(self, message: _Message) -> None:
         _, writer = await asyncio.open_connection(*self._upstream)
         writer.transport.set_write_buffer_limits(0)
-        writer.write(message.head + message.body[: len(message.body) // 2])
-        await writer.drain()
-        await asyncio.sleep(0.02)  # let the server read it, or the reset would overtake it
-        _reset(writer)
+        try:
+            writer.write(message.head + message.body[: len(message.body) // 2])
+            await writer.drain()
+            await asyncio.sleep(0.02)  # let the server read it, or the reset would overtake it
+        finally:
+            _reset(writer)
 
     async def _reply(self, request: Request, reply: _Message, answer: asyncio.StreamWriter) -> bool:
         fault, body = request.fault, reply.body
