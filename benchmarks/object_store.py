@@ -121,12 +121,9 @@ def measure_ingestion(url: str) -> dict[str, float]:
     `make run` does not start Dagster's job for a day without new files, so its time counts
     only where there are some; what the job takes on its own is measured all the same.
     """
-    from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  as below
-    from dandelion_pipeline.images.landing import (  # noqa: PLC0415
-        import_photos,
-        today,
-        waiting_days,
-    )
+    from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  as above
+    from dandelion_pipeline.images.intake import waiting_days  # noqa: PLC0415
+    from dandelion_pipeline.images.landing import import_photos, today  # noqa: PLC0415
     from dandelion_pipeline.images.sources import open_source  # noqa: PLC0415
     from dandelion_pipeline.settings import load_settings  # noqa: PLC0415
 

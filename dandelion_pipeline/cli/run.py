@@ -8,16 +8,8 @@ import typer
 from dandelion_pipeline.cli.images import LABELS_HELP, SOURCE_HELP, bring_in, split_labels
 from dandelion_pipeline.cli.report import out, say, show_model
 from dandelion_pipeline.errors import DatasetError, Interrupted, Refused, SourceError
-from dandelion_pipeline.images.landing import (
-    FIRST_DAY,
-    REJECTED,
-    ImportSummary,
-    intake_rows,
-    is_ingested,
-    real_labels,
-    today,
-    waiting_days,
-)
+from dandelion_pipeline.images.intake import REJECTED, intake_rows, real_labels, waiting_days
+from dandelion_pipeline.images.landing import FIRST_DAY, ImportSummary, is_ingested, today
 from dandelion_pipeline.images.sources import PhotoSource, open_source
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle

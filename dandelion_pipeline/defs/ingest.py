@@ -6,7 +6,7 @@ import pyarrow as pa
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
-from dandelion_pipeline.images.landing import ACCEPTED, RAW_IMAGES, REJECTED, counts, take_in
+from dandelion_pipeline.images.intake import ACCEPTED, RAW_IMAGES, REJECTED, counts, take_in
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import last_table
 

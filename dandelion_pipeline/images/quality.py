@@ -7,8 +7,8 @@ import pyarrow as pa
 from PIL import Image
 
 from dandelion_pipeline.images.decode import decode
+from dandelion_pipeline.images.intake import ACCEPTED
 from dandelion_pipeline.images.kept import read_kept
-from dandelion_pipeline.images.landing import ACCEPTED
 from dandelion_pipeline.storage.store import Store
 
 SMALLEST_SIDE = 32
@@ -71,7 +71,7 @@ def clean(store: Store, raw: pa.Table, before: pa.Table | None = None) -> pa.Tab
 
     Args:
         store: where the photos lie.
-        raw: a table of `landing.RAW_SCHEMA`.
+        raw: a table of `intake.RAW_SCHEMA`.
         before: what was made of the day the last time; what it measured is not read again.
 
     Returns:

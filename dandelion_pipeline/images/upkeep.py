@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
-from dandelion_pipeline.images.landing import REJECTED
+from dandelion_pipeline.images.intake import REJECTED
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.ahead import run_ahead
 from dandelion_pipeline.storage.store import Store, sha256_hex

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from dandelion_pipeline.errors import SettingsError
+from dandelion_pipeline.images.intake import take_in
 from dandelion_pipeline.images.kept import keep
-from dandelion_pipeline.images.landing import import_photos, take_in
+from dandelion_pipeline.images.landing import import_photos
 from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.release.manifest import ONNX_FILE
 from dandelion_pipeline.storage import layout

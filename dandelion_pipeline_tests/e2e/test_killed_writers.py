@@ -16,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from dandelion_pipeline.errors import BundleError, ObjectNotFound
-from dandelion_pipeline.images.landing import RAW_IMAGES, import_photos, take_in
+from dandelion_pipeline.images.intake import RAW_IMAGES, take_in
+from dandelion_pipeline.images.landing import import_photos
 from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.release import bundle, log
 from dandelion_pipeline.release.bundle import open_bundle

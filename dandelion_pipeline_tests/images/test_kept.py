@@ -5,8 +5,9 @@ import pytest
 
 from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.images import upkeep
+from dandelion_pipeline.images.intake import take_in
 from dandelion_pipeline.images.kept import FRESH, keep, read_kept
-from dandelion_pipeline.images.landing import import_photos, take_in
+from dandelion_pipeline.images.landing import import_photos
 from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store

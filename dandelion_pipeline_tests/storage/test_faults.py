@@ -10,7 +10,8 @@ from itertools import count
 import pytest
 
 from dandelion_pipeline.errors import BundleError, ObjectDamaged, ReleaseError, StoreUnavailable
-from dandelion_pipeline.images.landing import ACCEPTED, RAW_IMAGES, import_photos, take_in
+from dandelion_pipeline.images.intake import ACCEPTED, RAW_IMAGES, take_in
+from dandelion_pipeline.images.landing import import_photos
 from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle

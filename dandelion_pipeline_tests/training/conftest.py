@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from dandelion_pipeline.images.landing import import_photos, take_in
+from dandelion_pipeline.images.intake import take_in
+from dandelion_pipeline.images.landing import import_photos
 from dandelion_pipeline.images.quality import clean
 from dandelion_pipeline.images.sample import SampleSpec
 from dandelion_pipeline.images.sources import open_source

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+from dandelion_pipeline.images.intake import (
+    ACCEPTED,
+    DUPLICATE,
+    REJECTED,
+    counts,
+    real_labels,
+    take_in,
+    waiting_days,
+)
+from dandelion_pipeline.images.landing import import_photos
+from dandelion_pipeline.images.sample import SampleSpec, generate
+from dandelion_pipeline.images.sources import SourcePhoto
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.tables import write_table
+from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo
+
+DAY, NEXT = "2025-05-01", "2025-05-02"
+PHOTOS = [
+    SourcePhoto("dandelion", "1.jpg", photo(YELLOW)),
+    SourcePhoto("grass", "1.jpg", photo(GREEN)),
+]
+
+
+def ingest(store: Store, day: str = DAY) -> None:
+    write_table(store, layout.table("raw_images", day), take_in(store, day, None).table)
+
+
+def test_every_file_is_accepted_or_duplicate_or_rejected(store: Store) -> None:
+    import_photos(store, PHOTOS, DAY)
+    store.put(layout.landing_photo(DAY, "grass", "2.jpg"), photo(GREEN))
+    store.put(layout.landing_photo(DAY, "grass", "notes.jpg"), b"these are notes")
+    store.put(f"landing/{DAY}/stray.jpg", photo(YELLOW))
+    table = take_in(store, DAY, None).table
+    assert counts(table) == {ACCEPTED: 2, DUPLICATE: 1, REJECTED: 2}
+    rejected = {row["name"]: row["reason"] for row in table.to_pylist() if row["reason"]}
+    assert rejected == {
+        "notes.jpg": "unknown_format",
+        f"landing/{DAY}/stray.jpg": "misplaced",
+    }
+
+
+def test_accepted_photos_are_kept_by_content(store: Store) -> None:
+    import_photos(store, PHOTOS, DAY)
+    intake = take_in(store, DAY, None)
+    assert intake.stored == 2
+    for row in intake.table.to_pylist():
+        assert store.get(layout.image(row["sha256"])) == store.get(row["key"])
+
+
+def test_a_second_intake_reads_new_files_only(store: Store) -> None:
+    import_photos(store, PHOTOS, DAY)
+    first = take_in(store, DAY, None)
+    store.put(layout.landing_photo(DAY, "grass", "2.jpg"), photo((9, 99, 9)))
+    second = take_in(store, DAY, first.table)
+    assert (second.read, second.stored) == (1, 1)
+    assert second.table.num_rows == 3
+    assert take_in(store, DAY, second.table).read == 0
+
+
+def test_a_file_that_left_the_landing_folder_leaves_the_table(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "store").as_uri())
+    import_photos(store, PHOTOS, DAY)
+    first = take_in(store, DAY, None)
+    (tmp_path / "store" / "landing" / DAY / "grass" / "1.jpg").unlink()
+    assert take_in(store, DAY, first.table).table["label"].to_pylist() == ["dandelion"]
+
+
+def test_days_with_files_that_no_intake_has_seen_are_waiting(store: Store) -> None:
+    import_photos(store, PHOTOS[:1], DAY)
+    import_photos(store, PHOTOS[1:], NEXT)
+    assert waiting_days(store) == [DAY, NEXT]
+    ingest(store, DAY)
+    assert waiting_days(store) == [NEXT]
+
+
+def test_generated_photos_are_recognised_and_give_no_real_labels(store: Store) -> None:
+    drawn = (SourcePhoto(*p) for p in generate(SampleSpec(per_class=1, size=(32, 24))))
+    import_photos(store, drawn, DAY)
+    ingest(store)
+    assert real_labels(store) == set()
+    import_photos(store, PHOTOS[:1], NEXT)
+    ingest(store, NEXT)
+    assert real_labels(store) == {"dandelion"}
