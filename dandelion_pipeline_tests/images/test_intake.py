@@ -15,18 +15,8 @@ from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.storage.tables import write_table
+from dandelion_pipeline_tests.images.two_photos import DAY, NEXT, PHOTOS, ingest
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo
-
-DAY, NEXT = "2025-05-01", "2025-05-02"
-PHOTOS = [
-    SourcePhoto("dandelion", "1.jpg", photo(YELLOW)),
-    SourcePhoto("grass", "1.jpg", photo(GREEN)),
-]
-
-
-def ingest(store: Store, day: str = DAY) -> None:
-    write_table(store, layout.table("raw_images", day), take_in(store, day, None).table)
 
 
 def test_every_file_is_accepted_or_duplicate_or_rejected(store: Store) -> None:
