@@ -35,6 +35,7 @@ app.add_typer(store.app, name="store")
 def main() -> None:
     """Run a command; what goes wrong ends as one message and a non-zero exit."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # docs/adr/0004: threads that sleep
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nobody asked for it
     warnings.filterwarnings("ignore", message=".*currently in beta")  # dagster-mlflow, always
     try:
         app(standalone_mode=True)

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import re
 import socket
 from typing import Annotated
 
@@ -108,15 +109,19 @@ def rollback(
 
 
 def _table(entries: list[Release]) -> Table:
-    table = Table("release", "action", box=box.SIMPLE_HEAD)
+    table = Table("#", "action", box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("version", no_wrap=True)
     table.add_column("when (UTC)", no_wrap=True)
-    table.add_column("why, and who", overflow="fold")
+    table.add_column("why (who)")
     for entry in entries:
         when = entry.when[:16].replace("T", " ")
-        reason = f"{entry.why} ({entry.who})"
+        reason = f"{entry.why} ({_SHORTENED.sub(_FIRST_PART, entry.who)})"
         table.add_row(*map(Text, (str(entry.number), entry.action, entry.version, when, reason)))
     return table
+
+
+# Enough of a run's id to find it by; --json has all of it.
+_SHORTENED, _FIRST_PART = re.compile(r"\b([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), r"\1"
 
 
 def _facts(bundle: Bundle, *, is_live: bool) -> dict[str, str]:
