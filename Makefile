@@ -52,6 +52,8 @@ lock: .venv/installed
 	$(LOCK) --extra pipeline --constraint requirements/dev.txt --output-file requirements/dagster.txt
 	$(LOCK) --extra serving --constraint requirements/dev.txt --output-file requirements/serving.txt
 	$(LOCK) --extra webapp --constraint requirements/dev.txt --output-file requirements/webapp.txt
+	$(LOCK) --extra mlflow --constraint requirements/dev.txt --output-file requirements/mlflow.txt
+	$(LOCK) --constraint requirements/dev.txt --output-file requirements/airflow.txt
 
 .venv/installed: requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 with venv was found"; \

@@ -2,22 +2,26 @@
 
 import dagster as dg
 
-from dandelion_pipeline.defs.automation import ingestion_job, mlflow_sensors, training_job
+from dandelion_pipeline.defs.automation import ingestion_job, schedules, training_job
 from dandelion_pipeline.defs.console import console
 from dandelion_pipeline.defs.dataset import clean_images, dataset
 from dandelion_pipeline.defs.ingest import raw_images
 from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
 from dandelion_pipeline.defs.release import published_model
 from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.sensors import sensors
 from dandelion_pipeline.defs.tracking import mlflow_tracking
 from dandelion_pipeline.defs.training import evaluation, trained_model
+from dandelion_pipeline.settings import load_settings
 
+_settings = load_settings()
 _store = StoreResource()
 
 defs = dg.Definitions(
     assets=[raw_images, clean_images, dataset, trained_model, evaluation, published_model],
     jobs=[ingestion_job, training_job],
-    sensors=mlflow_sensors,
+    schedules=schedules(_settings),
+    sensors=sensors(_settings),
     resources={
         "store": _store,
         "tables": TableIOManager(store=_store),

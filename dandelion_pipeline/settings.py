@@ -1,8 +1,9 @@
 """What the environment decides: where things live, and the salt of the split."""
 
 from pathlib import Path
+from zoneinfo import available_timezones
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dandelion_pipeline.errors import SettingsError
@@ -24,6 +25,37 @@ class Settings(BaseSettings):
 
     mlflow_tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")
     """An MLflow server; empty means a SQLite file under ``home``."""
+
+    ingest_cron: str = "0 6 * * *"
+    """When days with new photos are taken in (cron)."""
+
+    train_cron: str = "0 3 * * 1"
+    """When a model is made of what came in since the last (cron)."""
+
+    timezone: str = "UTC"
+    """The time zone of both, such as ``Europe/Berlin``. Landing days are UTC days always."""
+
+    landing_threshold: int = Field(default=20, ge=1)
+    """So many new files in a day's landing folder are taken in at once, not at the daily time."""
+
+    alert_webhook: SecretStr | None = None
+    """An URL that a JSON document is posted to when a run has failed for good."""
+
+    airflow_url: str = ""
+    """Where the legacy Airflow answers; empty if there is none."""
+
+    airflow_user: str = ""
+    """Who reads Airflow's REST API."""
+
+    airflow_password: SecretStr | None = None
+    """Their password."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("it is no IANA time zone, such as UTC or Europe/Berlin")
+        return value
 
     @property
     def folder(self) -> Path:

@@ -6,20 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
-import pyarrow as pa
 
 from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
 from dandelion_pipeline.defs.tracking import MLFLOW_STATUS, close_runs
 from dandelion_pipeline.defs.training import TrainedModelConfig
 from dandelion_pipeline.errors import DandelionError
-from dandelion_pipeline.images.quality import CLEAN_SCHEMA
 from dandelion_pipeline.settings import Settings
-from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.storage.tables import read_table
 from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 
 _INSTANCE = """\
 # The embedded Dagster: SQLite in this folder.
@@ -27,6 +21,12 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+concurrency:
+  pools:
+    default_limit: 1  # one ingestion and one training at a time
+run_monitoring:
+  enabled: true  # a run whose process was killed fails, and lets go of its slot
+  poll_interval_seconds: 20
 """
 
 
@@ -51,17 +51,6 @@ class Pipeline:
     def ingest(self, day: str) -> None:
         """Take in the photos that landed on a day."""
         self._execute("ingestion_job", str(uuid.uuid4()), partition_key=day)
-
-    def preview_dataset(self, store: Store) -> DatasetInfo:
-        """What the data set would be, without writing anything.
-
-        Raises:
-            DatasetError: the photos do not make a data set.
-        """
-        keys = [o.key for o in store.list_objects(f"{layout.TABLES}clean_images/")]
-        tables = [read_table(store, key) for key in keys]
-        photos = pa.concat_tables(tables) if tables else CLEAN_SCHEMA.empty_table()
-        return DatasetInfo.of(build_dataset(photos, self._settings.split_salt))
 
     def train(self, config: TrainingConfig) -> str:
         """Make a model and publish it if the gate agrees.
@@ -101,7 +90,14 @@ class Pipeline:
             if run is not None:
                 self._instance.report_run_canceled(run, "Stopped by Ctrl-C.")
             raise KeyboardInterrupt from None
-        except dg.DagsterError as error:  # resources and IO managers: ours, wrapped
-            if isinstance(error.__cause__, DandelionError):
-                raise error.__cause__ from None
-            raise
+        except dg.DagsterError as error:  # IO managers, resources and retries wrap what is ours
+            ours = _ours_within(error)
+            if ours is None:
+                raise
+            raise ours from None
+
+
+def _ours_within(error: BaseException | None) -> DandelionError | None:
+    while error is not None and not isinstance(error, DandelionError):
+        error = error.__cause__ or error.__context__
+    return error

@@ -18,7 +18,7 @@ from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
-from dandelion_pipeline.training.dataset import SMALLEST_CLASS
+from dandelion_pipeline.training.dataset import SMALLEST_CLASS, preview_dataset
 
 if TYPE_CHECKING:
     from dandelion_pipeline.cli.pipeline import Pipeline
@@ -68,7 +68,7 @@ def _made(
     _ingest(pipeline, waiting_days(store))
     if source and brought:
         _check_accepted(store, source, brought)
-    dataset = pipeline.preview_dataset(store)
+    dataset = preview_dataset(store, settings.split_salt)
     config = TrainingConfig.of(preset or (Preset.FAST if dataset.is_sample else Preset.BEST))
     unchanged = None if retrain else _same_as_live(store, dataset.hash, config)
     return unchanged or open_bundle(store, pipeline.train(config)).manifest

@@ -1,13 +1,21 @@
-"""Jobs, and the sensors that close MLflow runs."""
+"""Jobs, and when they run by themselves: daily ingestion, weekly training."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import dagster as dg
 
 from dandelion_pipeline.defs.dataset import clean_images, dataset
 from dandelion_pipeline.defs.ingest import raw_images
 from dandelion_pipeline.defs.release import published_model
-from dandelion_pipeline.defs.tracking import MLFLOW_STATUS, close_runs
+from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.training import evaluation, trained_model
-from dandelion_pipeline.settings import load_settings
+from dandelion_pipeline.errors import DatasetError, SettingsError, TransientError
+from dandelion_pipeline.images.intake import waiting_days
+from dandelion_pipeline.images.landing import is_ingested
+from dandelion_pipeline.settings import Settings
+from dandelion_pipeline.training.dataset import preview_dataset
+from dandelion_pipeline.training.score import live_bundle
 
 ingestion_job = dg.define_asset_job(
     "ingestion_job",
@@ -22,18 +30,79 @@ training_job = dg.define_asset_job(
 )
 
 
-def _mlflow_sensor(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
-    @dg.run_status_sensor(
-        name=f"mlflow_{status.value.lower()}_sensor",
-        run_status=status,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Closes the MLflow run of a Dagster run that ended as {status.value}.",
+def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """The schedules, at the times that the settings say. All run unless somebody stops them.
+
+    Raises:
+        SettingsError: a time is no cron expression.
+    """
+    _check_cron("DANDELION_INGEST_CRON", settings.ingest_cron)
+    _check_cron("DANDELION_TRAIN_CRON", settings.train_cron)
+
+    @dg.schedule(
+        job=ingestion_job,
+        cron_schedule=settings.ingest_cron,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Takes in every day whose landing folder holds files that are new.",
     )
-    def sensor(context: dg.RunStatusSensorContext) -> None:
-        for run_id in close_runs(load_settings(), context.dagster_run.run_id, status):
-            context.log.info(f"MLflow run {run_id} closed as {status.value}")
+    def daily_ingestion_schedule(
+        context: dg.ScheduleEvaluationContext, store: StoreResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        try:
+            waiting = waiting_days(store.open())
+        except TransientError as error:
+            yield dg.SkipReason(str(error))
+            return
+        requests = daily_requests(context.scheduled_execution_time, waiting)
+        yield from requests if requests else [dg.SkipReason("no day has new files")]
 
-    return sensor
+    @dg.schedule(
+        job=training_job,
+        cron_schedule=settings.train_cron,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Makes a model of all there is, and publishes it if it is good enough.",
+    )
+    def weekly_training_schedule(
+        context: dg.ScheduleEvaluationContext, store: StoreResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        opened = store.open()
+        try:
+            data_hash = preview_dataset(opened, settings.split_salt).hash
+            live = live_bundle(opened)
+        except (DatasetError, TransientError) as error:
+            return dg.SkipReason(str(error))
+        live_hash = live.manifest.data.hash if live else None
+        return weekly_request(context.scheduled_execution_time, data_hash, live_hash)
+
+    return [daily_ingestion_schedule, weekly_training_schedule]
 
 
-mlflow_sensors = [_mlflow_sensor(status) for status in MLFLOW_STATUS]
+def daily_requests(tick: datetime, waiting: Sequence[str]) -> list[dg.RunRequest]:
+    """A run for each day that waits and that is looked at; one key for each tick and day."""
+    return [
+        dg.RunRequest(run_key=f"daily:{tick.isoformat()}:{day}", partition_key=day)
+        for day in waiting
+        if is_ingested(day)
+    ]
+
+
+def weekly_request(
+    tick: datetime, data_hash: str, live_hash: str | None
+) -> dg.RunRequest | dg.SkipReason:
+    """A run, unless the live model was trained on the very data set that there is now."""
+    if data_hash == live_hash:
+        return dg.SkipReason("the live model was trained on these photos; nothing is new")
+    return dg.RunRequest(run_key=f"weekly:{tick.isoformat()}")
+
+
+def _check_cron(name: str, cron: str) -> None:
+    try:
+        dg.ScheduleDefinition(job=training_job, cron_schedule=cron)
+    except dg.DagsterInvalidDefinitionError:
+        raise SettingsError(
+            f"setting {name}",
+            f"{cron!r} is no cron expression",
+            "Write five fields, such as 0 6 * * * for every day at 6",
+        ) from None

@@ -6,9 +6,11 @@ import dagster as dg
 import pyarrow as pa
 
 from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.previews import counts_table, photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
-from dandelion_pipeline.images.quality import clean
+from dandelion_pipeline.defs.retries import transient_errors_retried
+from dandelion_pipeline.images.quality import CLEAN_IMAGES, clean
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import last_table
 from dandelion_pipeline.training.dataset import TEST, DatasetInfo, build_dataset, rows_of
@@ -17,6 +19,7 @@ from dandelion_pipeline.training.dataset import TEST, DatasetInfo, build_dataset
 @dg.asset(
     partitions_def=days,
     io_manager_key="tables",
+    pool=INGESTION_POOL,
     group_name="ingestion",
     kinds={"python", "pillow", "parquet"},
     owners=["team:ml"],
@@ -26,7 +29,9 @@ def clean_images(
 ) -> pa.Table:
     """The accepted photos of a day with their measurements, and which are fit for training."""
     opened, day = store.open(), context.partition_key
-    table = clean(opened, raw_images, last_table(opened, layout.table("clean_images", day)))
+    with transient_errors_retried(context):
+        before = last_table(opened, layout.table(CLEAN_IMAGES, day))
+        table = clean(opened, raw_images, before)
     dropped = Counter(reason for reason in table["drop_reason"].to_pylist() if reason)
     context.log.info(f"{day}: {table.num_rows} photos measured")
     context.add_output_metadata(
@@ -54,6 +59,8 @@ def dataset(
     """
     table = build_dataset(clean_images, store.settings.split_salt)
     info = DatasetInfo.of(table)
+    with transient_errors_retried(context):
+        preview = photos_preview(store.open(), table.to_pylist())
     context.log.info(
         f"{table.num_rows} photos, classes {', '.join(info.classes)}"
         + (f"; left out: {info.left_out}" if info.left_out else "")
@@ -66,7 +73,7 @@ def dataset(
             "is_sample": info.is_sample,
             "left_out": info.left_out,
             "test_photos": rows_of(table, TEST).num_rows,
-            "preview": photos_preview(store.open(), table.to_pylist()),
+            "preview": preview,
         }
     )
     return table

@@ -4,8 +4,10 @@ import dagster as dg
 import pyarrow as pa
 
 from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.images.intake import ACCEPTED, RAW_IMAGES, REJECTED, counts, take_in
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import last_table
@@ -19,6 +21,7 @@ REJECTED_LOGGED = 5
     name=RAW_IMAGES,
     partitions_def=days,
     io_manager_key="tables",
+    pool=INGESTION_POOL,
     group_name="ingestion",
     kinds={"python", "pillow", "parquet"},
     owners=["team:ml"],
@@ -34,8 +37,11 @@ def raw_images(context: dg.AssetExecutionContext, store: StoreResource) -> pa.Ta
         if done % PROGRESS_EVERY == 0 or done == total:
             context.log.info(f"{day}: {done} of {total} new files")
 
-    intake = take_in(opened, day, last_table(opened, layout.table(RAW_IMAGES, day)), progress)
-    rows = intake.table.to_pylist()
+    with transient_errors_retried(context):
+        before = last_table(opened, layout.table(RAW_IMAGES, day))
+        intake = take_in(opened, day, before, progress)
+        rows = intake.table.to_pylist()
+        preview = photos_preview(opened, [r for r in rows if r["status"] == ACCEPTED])
     by_status = counts(intake.table)
     context.log.info(
         f"{day}: {len(rows)} files, {intake.read} of them new; "
@@ -50,7 +56,7 @@ def raw_images(context: dg.AssetExecutionContext, store: StoreResource) -> pa.Ta
             "read": intake.read,
             "stored": intake.stored,
             "rejections": _rejections(rows),
-            "preview": photos_preview(opened, [r for r in rows if r["status"] == ACCEPTED]),
+            "preview": preview,
         }
     )
     return intake.table

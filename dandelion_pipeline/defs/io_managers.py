@@ -1,9 +1,12 @@
 """How outputs are kept: tables as Parquet, models as directories of files. No pickle."""
 
+from collections.abc import Iterable
+
 import dagster as dg
 import pyarrow as pa
 
 from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.errors import ObjectNotFound
 from dandelion_pipeline.release.bundle import put_files
 from dandelion_pipeline.release.manifest import TRAINING_FILE
@@ -35,11 +38,12 @@ class TableIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, table: pa.Table) -> None:
         """Write a table in one put, or in none if it is there already."""
         store, asset = self.store.open(), context.asset_key.path[-1]
-        if context.has_partition_key:
-            partition = context.partition_key
-            write_table(store, layout.table(asset, partition), table)
-        else:
-            partition = write_snapshot(store, asset, table)
+        with transient_errors_retried(context):
+            if context.has_partition_key:
+                partition = context.partition_key
+                write_table(store, layout.table(asset, partition), table)
+            else:
+                partition = write_snapshot(store, asset, table)
         context.add_output_metadata(
             {
                 SNAPSHOT: partition,
@@ -51,18 +55,10 @@ class TableIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> pa.Table:
         """Read a snapshot, or all asked-for partitions that exist as one table."""
         store, asset = self.store.open(), context.asset_key.path[-1]
-        if not context.has_asset_partitions:
+        with transient_errors_retried(context):
+            if context.has_asset_partitions:
+                return _read_partitions(store, asset, context.asset_partition_keys)
             return read_snapshot(store, asset, latest_snapshot(context))
-        keys = {layout.table(asset, partition) for partition in context.asset_partition_keys}
-        prefix = f"{layout.TABLES}{asset}/"
-        found = [o.key for o in store.list_objects(prefix) if o.key in keys]
-        if not found:
-            raise ObjectNotFound(
-                f"could not read {store.address(prefix)}",
-                "no day has been materialised yet",
-                f"Materialise {asset} for the days that have photos first",
-            )
-        return pa.concat_tables([read_table(store, key) for key in found])
 
 
 class ModelIOManager(dg.ConfigurableIOManager):
@@ -72,12 +68,27 @@ class ModelIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, model: TrainedModel) -> None:
         """Write the files; the same version twice is fine, with other contents it is not."""
-        put_files(self.store.open(), model.record.version, model.bundle_files())
+        with transient_errors_retried(context):
+            put_files(self.store.open(), model.record.version, model.bundle_files())
         context.add_output_metadata({SNAPSHOT: model.record.version})
 
     def load_input(self, context: dg.InputContext) -> TrainedModel:
         """Read the files back; they are verified before anything else looks at them."""
-        return read_trained_model(self.store.open(), latest_snapshot(context))
+        with transient_errors_retried(context):
+            return read_trained_model(self.store.open(), latest_snapshot(context))
+
+
+def _read_partitions(store: Store, asset: str, partitions: Iterable[str]) -> pa.Table:
+    keys = {layout.table(asset, partition) for partition in partitions}
+    prefix = f"{layout.TABLES}{asset}/"
+    found = [o.key for o in store.list_objects(prefix) if o.key in keys]
+    if not found:
+        raise ObjectNotFound(
+            f"could not read {store.address(prefix)}",
+            "no day has been materialised yet",
+            f"Materialise {asset} for the days that have photos first",
+        )
+    return pa.concat_tables([read_table(store, key) for key in found])
 
 
 def read_trained_model(store: Store, version: str) -> TrainedModel:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from dandelion_pipeline.defs.model_version import NAME
 from dandelion_pipeline.defs.registry import mirror
 from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.defs.tracking import Tracking
 from dandelion_pipeline.errors import DandelionError
 from dandelion_pipeline.settings import Settings
@@ -42,7 +43,7 @@ def published_model(
     nothing: the run's observation says why.
     """
     opened = store.open()
-    with mlflow.failures_recorded():
+    with mlflow.failures_recorded(), transient_errors_retried(context):
         outcome = _publish(context, opened, trained_model, evaluation, dataset, mlflow)
     decision, bundle = outcome.decision, outcome.manifest.version
     live = "is live" if decision.promote else "is not live"

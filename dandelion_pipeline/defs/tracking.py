@@ -63,6 +63,8 @@ class Tracking:
         """End the run as failed or killed, at once, if the body ends by an exception."""
         try:
             yield
+        except dg.RetryRequested:  # the step goes on, in this MLflow run
+            raise
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
             self._mlflow.end_run(RunStatus.to_string(RunStatus.KILLED))
             raise

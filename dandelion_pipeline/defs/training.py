@@ -6,8 +6,10 @@ from dataclasses import asdict
 import dagster as dg
 import pyarrow as pa
 
+from dandelion_pipeline.defs.pools import TRAINING_POOL
 from dandelion_pipeline.defs.previews import picture
 from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.defs.tracking import Tracking
 from dandelion_pipeline.training import plots
 from dandelion_pipeline.training.config import TrainingConfig
@@ -22,6 +24,7 @@ class TrainedModelConfig(dg.Config, TrainingConfig):
 
 @dg.asset(
     io_manager_key="models",
+    pool=TRAINING_POOL,
     group_name="training",
     kinds={"pytorch", "mlflow", "onnx"},
     owners=["team:ml"],
@@ -34,7 +37,7 @@ def trained_model(
     dataset: pa.Table,
 ) -> TrainedModel:
     """A ResNet18 trained from scratch; the epoch with the lowest validation loss is kept."""
-    with mlflow.failures_recorded():
+    with mlflow.failures_recorded(), transient_errors_retried(context):
         mlflow.log_params(config.model_dump())
         model = fit(store.open(), dataset, config, _epoch_reporter(context, mlflow, config.epochs))
         record = model.record
@@ -75,7 +78,7 @@ def evaluation(
     dataset: pa.Table,
 ) -> pa.Table:
     """What the model, and the one in production, say of each photo of the test split."""
-    with mlflow.failures_recorded():
+    with mlflow.failures_recorded(), transient_errors_retried(context):
         table = score(store.open(), dataset, trained_model)
         metrics = measure_both(table, trained_model.record.classes)
         matrix = plots.confusion_matrix(metrics, trained_model.record.classes)

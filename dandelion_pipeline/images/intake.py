@@ -1,6 +1,7 @@
 """The intake of a day: each file of its landing folder is accepted, a duplicate, or rejected."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -104,15 +105,20 @@ def real_labels(store: Store) -> set[str]:
     }
 
 
+def waiting_files(store: Store) -> dict[str, list[StoredObject]]:
+    """Files that no intake has seen as they are now, by the day of their landing folder."""
+    seen = {(row["key"], row["modified"]) for row in intake_rows(store)}
+    waiting: dict[str, list[StoredObject]] = defaultdict(list)
+    for found in store.list_objects(layout.LANDING):
+        place = layout.split_landing_key(found.key)
+        if place and (found.key, _modified(found)) not in seen:
+            waiting[place[0]].append(found)
+    return dict(sorted(waiting.items()))
+
+
 def waiting_days(store: Store) -> list[str]:
     """Days whose landing folder holds files that no intake has seen as they are now."""
-    seen = {(row["key"], row["modified"]) for row in intake_rows(store)}
-    days = {
-        place[0]
-        for o in store.list_objects(layout.LANDING)
-        if (place := layout.split_landing_key(o.key)) and (o.key, _modified(o)) not in seen
-    }
-    return sorted(days)
+    return list(waiting_files(store))
 
 
 def _judge_all(

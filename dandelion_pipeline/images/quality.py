@@ -11,6 +11,7 @@ from dandelion_pipeline.images.intake import ACCEPTED
 from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.storage.store import Store
 
+CLEAN_IMAGES = "clean_images"
 SMALLEST_SIDE = 32
 LOWEST_CONTRAST = 2.0
 MEASURES = "1"

@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dandelion_pipeline.errors import DatasetError
-from dandelion_pipeline.storage.store import sha256_hex
-from dandelion_pipeline.storage.tables import parquet_bytes
+from dandelion_pipeline.images.quality import CLEAN_IMAGES, CLEAN_SCHEMA
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.storage.tables import parquet_bytes, read_table
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 SHARES = {TRAIN: 0.7, VALIDATION: 0.1, TEST: 0.2}
@@ -51,6 +53,18 @@ class DatasetInfo:
     def of(cls, dataset: pa.Table) -> "DatasetInfo":
         """Read it back from a data set's table."""
         return cls(**json.loads(dataset.schema.metadata[_METADATA]))
+
+
+def preview_dataset(store: Store, salt: str) -> DatasetInfo:
+    """What the data set of all clean photos would be, without writing anything.
+
+    Raises:
+        DatasetError: the photos do not make a data set.
+    """
+    keys = [o.key for o in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")]
+    tables = [read_table(store, key) for key in keys]
+    photos = pa.concat_tables(tables) if tables else CLEAN_SCHEMA.empty_table()
+    return DatasetInfo.of(build_dataset(photos, salt))
 
 
 def split_of(group: str, salt: str) -> str:

@@ -1,0 +1,74 @@
+"""What people are told when a run has failed for good."""
+
+import logging
+from dataclasses import asdict, dataclass
+
+import dagster as dg
+import httpx
+from dagster_shared.error import SerializableErrorInfo
+
+_WEBHOOK_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One failed run, in words."""
+
+    run_id: str
+    job: str
+    partition: str
+    step: str
+    """The step that failed first, or nothing if the run never came to one."""
+
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """One line for people."""
+        of_day = f" of {self.partition}" if self.partition else ""
+        in_step = f" in {self.step}" if self.step else ""
+        return f"run {self.run_id} of {self.job}{of_day} failed{in_step}: {self.reason}"
+
+
+def alert_of(run: dg.DagsterRun, failure: dg.DagsterEvent) -> Alert | None:
+    """The alert for a failed run, or None if Dagster runs it again by itself.
+
+    Dagster notes that on the run, so of a run and its automatic retries the last one alone
+    raises an alert.
+    """
+    if run.tags.get("dagster/will_retry", "").lower() == "true":
+        return None
+    first = failure.job_failure_data.first_step_failure_event
+    error = failure.job_failure_data.error
+    reason = failure.message or "no reason given"
+    if first is not None:
+        error = first.step_failure_data.error
+    if error is not None:
+        reason = _innermost(error)
+    return Alert(
+        run_id=run.run_id,
+        job=run.job_name,
+        partition=run.tags.get("dagster/partition", ""),
+        step=(first.step_key or "") if first is not None else "",
+        reason=" ".join(reason.split()),
+    )
+
+
+def send(alert: Alert, webhook: str, log: logging.Logger) -> None:
+    """Post an alert as JSON: its fields, and ``text``, which chat programs show.
+
+    Never raises: an alert that cannot be sent is logged, and the sensor goes on with the next.
+    """
+    document = {"text": alert.message, **asdict(alert)}
+    try:
+        httpx.post(webhook, json=document, timeout=_WEBHOOK_TIMEOUT_S).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:  # the URL may hold a secret: not logged
+        log.error(
+            f"the alert could not be sent ({type(error).__name__}); check DANDELION_ALERT_WEBHOOK"
+        )
+
+
+def _innermost(error: SerializableErrorInfo) -> str:
+    while error.cause is not None:
+        error = error.cause
+    return error.message
