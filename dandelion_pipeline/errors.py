@@ -11,7 +11,7 @@
     │   │   ├── ObjectNotFound
     │   │   ├── StoreDenied
     │   │   ├── StoreFull
-    │   │   └── ObjectDamaged     bytes that are kept by content are not that content
+    │   │   └── ObjectDamaged     bytes are not what was written
     │   ├── BundleError           a model bundle is incomplete, altered or of an unknown format
     │   ├── ReleaseError          the release log cannot be read or appended to
     │   │   └── NothingReleased   no model has been published yet
@@ -20,7 +20,8 @@
     └── TransientError            the same call may work later; retries retry these alone
         ├── StoreUnavailable
         ├── SourceUnavailable
-        └── TrackingUnavailable   MLflow did not answer
+        ├── TrackingUnavailable   MLflow did not answer
+        └── AirflowUnavailable
 
 Each error says three things, because a message that stops at "what" sends people to
 the source code: what went wrong (and with which input), why, and what to do about it.
@@ -96,7 +97,7 @@ class StoreFull(StoreError):
 
 
 class ObjectDamaged(StoreError):
-    """Bytes that are kept under their hash have another hash."""
+    """Bytes are not what was written, as their hash shows; reading again did not help."""
 
 
 class BundleError(PermanentError):
@@ -133,3 +134,7 @@ class SourceUnavailable(TransientError):
 
 class TrackingUnavailable(TransientError):
     """MLflow did not answer, or answered with a failure of its own."""
+
+
+class AirflowUnavailable(TransientError):
+    """Airflow did not answer, answered with a failure of its own, or knows no such DAG yet."""

@@ -88,7 +88,9 @@ class Models:
         except BundleError as error:
             self._refused = (release, Trouble.of(error))
             return self._refused[1]
-        self._before, self.live = self.live, LiveModel(release, engine)
+        if self.live is not None and self.live.engine is not engine:
+            self._before = self.live
+        self.live = LiveModel(release, engine)
         _log.info("Model %s answers now.", release.version)
         return None
 

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import re
 import socket
 from typing import Annotated
@@ -12,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dandelion_pipeline.cli.report import err, out, progress, say, show_error
-from dandelion_pipeline.errors import DandelionError
+from dandelion_pipeline.errors import DandelionError, ReleaseError
 from dandelion_pipeline.release import log, promotion
 from dandelion_pipeline.release.bundle import Bundle, open_bundle
 from dandelion_pipeline.release.log import Release
@@ -86,7 +87,7 @@ def promote(
     settings = load_settings()
     store = open_store(settings.store)
     before = log.live_or_none(store)
-    bundle = open_bundle(store, version)
+    bundle = open_bundle(store, version, _digest(store, version))
     _verify(bundle, quiet=as_json)
     entry = promotion.promote(bundle, who=who or _me(), why=reason)
     _tell(entry, changed=entry != before, as_json=as_json)
@@ -106,6 +107,15 @@ def rollback(
     entry = promotion.rollback(store, to=to or None, who=who or _me(), why=reason)
     _tell(entry, changed=True, as_json=as_json)
     _mirror(settings, store)
+
+
+def _digest(store: Store, version: str) -> str | None:
+    """What the log says of a version's manifest, if it was released and the log can be read."""
+    try:
+        entries = log.history(store)
+    except ReleaseError:  # an older entry is damaged: a promotion is the way out
+        return None
+    return next((e.manifest_sha256 for e in entries[::-1] if e.version == version), None)
 
 
 def _table(entries: list[Release]) -> Table:
@@ -179,9 +189,13 @@ def _mirror(settings: Settings, store: Store) -> None:
 
 
 def _warn(error: DandelionError) -> None:
-    err.print("The release is made. MLflow's registry lags behind until the next one:")
+    err.print("The release is made. MLflow's registry lags behind:")
     show_error(error)
 
 
 def _me() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # as in a container that runs under a number
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"

@@ -11,6 +11,7 @@ from rich.text import Text
 from dandelion_pipeline.errors import DandelionError
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.release.manifest import Manifest
+from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 
 out = Console(highlight=False, soft_wrap=True)
@@ -54,7 +55,7 @@ def show_model(store: Store, manifest: Manifest, live: Release | None) -> None:
     facts = {
         "accuracy": f"{metrics.accuracy:.4f} on {metrics.test_photos} test photos",
         "version": manifest.version,
-        "lies in": store.address(f"models/{manifest.version}/"),
+        "lies in": store.address(layout.model_file(manifest.version, "")),
         "live": _live(manifest, live),
     }
     if metrics.champion_accuracy is not None:

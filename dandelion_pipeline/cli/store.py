@@ -131,16 +131,17 @@ class _Findings:
 
 def _inspect(store: Store, rehash: set[Kind], *, quiet: bool) -> _Findings:
     chosen = set(Kind) if Kind.ALL in rehash else set(rehash)
-    findings = _Findings(_counts(store))
+    findings = _Findings(_counts(store), upkeep.unfinished_writes(store))
     try:
-        findings.orphans = _orphans(store)
-        findings.damage = photos.missing(store)
+        findings.orphans += photos.orphans(store)
+        findings.damage += photos.missing(store)
     except ObjectDamaged:  # a table: nobody knows what it names, but which one it is can be said
         chosen.add(Kind.TABLES)
+    try:
+        findings.orphans += models.orphans(store)
     except ReleaseError as error:
         findings.damage.append(Damage(error.what, error.why))
-    else:
-        _look_at_models(store, findings, reading=Kind.MODELS in chosen, quiet=quiet)
+    _look_at_models(store, findings, reading=Kind.MODELS in chosen, quiet=quiet)
     if Kind.TABLES in chosen:
         _rehash(findings, Kind.TABLES, upkeep.damaged_tables(store), layout.TABLES, quiet=quiet)
     if Kind.PHOTOS in chosen:

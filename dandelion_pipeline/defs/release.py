@@ -15,9 +15,10 @@ from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.defs.tracking import Tracking
 from dandelion_pipeline.errors import DandelionError
 from dandelion_pipeline.settings import Settings
+from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.fit import TrainedModel
-from dandelion_pipeline.training.publish import Origin, Outcome, publish, still_valid
+from dandelion_pipeline.training.publish import Origin, Outcome, publish
 from dandelion_pipeline.training.score import score
 
 Metadata: TypeAlias = "Mapping[str, dg.RawMetadataValue]"  # Dagster has it for checkers alone
@@ -65,11 +66,10 @@ def _publish(
     dataset: pa.Table,
     mlflow: Tracking,
 ) -> Outcome:
-    if not still_valid(store, scores):
+    origin = Origin(version("dandelion-pipeline"), context.run.run_id, mlflow.run_id)
+    while (outcome := publish(store, model, scores, origin)) is None:
         context.log.info("another model went live meanwhile: comparing again")
         scores = score(store, dataset, model)
-    origin = Origin(version("dandelion-pipeline"), context.run.run_id, mlflow.run_id)
-    outcome = publish(store, model, scores, origin)
     mlflow.set_tags({"promoted": outcome.decision.promote, "reason": outcome.decision.reason})
     return outcome
 
@@ -82,7 +82,7 @@ def _metadata(store: Store, outcome: Outcome, mlflow: Tracking) -> Metadata:
         "reason": outcome.decision.reason,
         "accuracy": manifest.metrics.accuracy,
         "is_sample": manifest.data.is_sample,
-        "address": store.address(f"models/{manifest.version}/"),
+        "address": store.address(layout.model_file(manifest.version, "")),
         "mlflow_run": dg.MetadataValue.url(mlflow.link),
     }
 

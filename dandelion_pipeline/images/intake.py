@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from dandelion_pipeline.images.kept import keep
 from dandelion_pipeline.images.sample import is_sample
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.ahead import run_ahead
+from dandelion_pipeline.storage.failures import is_key
 from dandelion_pipeline.storage.store import Store, StoredObject, sha256_hex
 from dandelion_pipeline.storage.tables import read_table
 
@@ -68,7 +70,9 @@ def take_in(
     found = store.list_objects(layout.landing_day(day))
     earlier = {(r["key"], r["modified"]): r for r in (before.to_pylist() if before else [])}
     fresh = [o for o in found if (o.key, _modified(o)) not in earlier]
-    rows, stored = _judge_all(store, fresh, on_photo)
+    odd = [file for file in fresh if not is_key(file.key)]
+    rows, stored = _judge_all(store, [file for file in fresh if is_key(file.key)], on_photo)
+    rows += [_row(file, b"", _UNREADABLE) for file in odd]
     current = {(o.key, _modified(o)) for o in found}
     rows += [row for identity, row in earlier.items() if identity in current]
     table = pa.Table.from_pylist(_with_duplicates(rows), schema=RAW_SCHEMA)
@@ -127,7 +131,7 @@ def _judge_all(
     """Read, judge and keep, each with the number of threads that suits it."""
     contents = store.get_many(file.key for file in files)
     judged = run_ahead(
-        lambda item: (_row(*item), item[1]),
+        lambda item: (_row(*item, _verdict(*item)), item[1]),
         ((file, data) for file, (_, data) in zip(files, contents, strict=True)),
         size_of=lambda item: item[0].size,
         concurrency=os.cpu_count() or 1,
@@ -139,14 +143,15 @@ def _judge_all(
     )
     rows: list[dict[str, object]] = []
     stored = 0
-    for row, is_new in kept:
-        rows.append(row)
-        stored += is_new
-        on_photo(len(rows), len(files))
+    with closing(contents), closing(judged), closing(kept):  # or they would hold their threads
+        for row, is_new in kept:
+            rows.append(row)
+            stored += is_new
+            on_photo(len(rows), len(files))
     return rows, stored
 
 
-def _row(file: StoredObject, data: bytes) -> dict[str, object]:
+def _row(file: StoredObject, data: bytes, verdict: _Verdict) -> dict[str, object]:
     day, label, name = layout.split_landing_key(file.key) or ("", "", file.key)
     return {
         "key": file.key,
@@ -156,14 +161,17 @@ def _row(file: StoredObject, data: bytes) -> dict[str, object]:
         "size": file.size,
         "modified": _modified(file),
         "sha256": sha256_hex(data),
-        **asdict(_verdict(data) if label else _MISPLACED),
+        **asdict(verdict),
     }
 
 
+_UNREADABLE = _Verdict(REJECTED, "unreadable name", "its name ends in # and digits; rename it")
 _MISPLACED = _Verdict(REJECTED, "misplaced", "it does not lie in landing/<day>/<label>/")
 
 
-def _verdict(data: bytes) -> _Verdict:
+def _verdict(file: StoredObject, data: bytes) -> _Verdict:
+    if layout.split_landing_key(file.key) is None:
+        return _MISPLACED
     try:
         photo = decode(data)
     except ImageRefused as refusal:

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from dandelion_pipeline.images.intake import intake_rows
 from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.failures import is_key
 from dandelion_pipeline.storage.store import Store, sha256_hex
 
 FIRST_DAY = "2025-01-01"
@@ -72,7 +73,7 @@ def landed_photos(store: Store) -> set[tuple[str, str]]:
     waiting = {
         o.key: place[1]
         for o in store.list_objects(layout.LANDING)
-        if o.key not in taken_in and (place := layout.split_landing_key(o.key))
+        if o.key not in taken_in and is_key(o.key) and (place := layout.split_landing_key(o.key))
     }
     known.update((waiting[key], sha256_hex(data)) for key, data in store.get_many(waiting))
     return known

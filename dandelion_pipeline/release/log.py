@@ -154,5 +154,6 @@ def _broken(store: Store, number: int, why: str) -> ReleaseError:
     return ReleaseError(
         f"the release log entry {store.address(layout.release(number))}",
         why,
-        "Restore it from a backup, or from the bucket's versions; entries are never edited by hand",
+        "Restore it from a backup or from the bucket's versions; entries are never edited by hand. "
+        "If it is not the newest, `dandelion releases promote VERSION` still works",
     )

@@ -26,6 +26,26 @@ def promote(bundle: Bundle, *, who: str, why: str) -> Release:
             return entry
 
 
+def supersede(bundle: Bundle, champion: str | None, *, who: str, why: str) -> Release | None:
+    """Make a bundle live in place of the model that it was compared with.
+
+    Args:
+        bundle: finished and verified.
+        champion: the version that it was compared with; None if no model was live.
+        who: a person, or a run.
+        why: the reason, for people.
+
+    Returns:
+        The entry, or None if another model is live by now: compare again.
+    """
+    current = log.live_or_none(bundle.store)
+    if current is not None and current.version == bundle.manifest.version:
+        return current
+    if (current.version if current else None) != champion:
+        return None
+    return log.append(bundle.store, "promote", bundle, after=current, who=who, why=why)
+
+
 def rollback(store: Store, *, to: str | None, who: str, why: str) -> Release:
     """Make an earlier model live again.
 

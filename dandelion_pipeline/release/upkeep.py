@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from dandelion_pipeline.errors import BundleError
+from dandelion_pipeline.errors import BundleError, ReleaseError
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.storage import layout
@@ -31,9 +31,9 @@ def orphans(store: Store) -> list[Orphan]:
 
 
 def known_versions(store: Store) -> list[str]:
-    """The versions of all bundles that are finished or were released."""
+    """The versions of all bundles that are finished or, as far as the log can be read, released."""
     found = set(_by_version(store)) - set(_unfinished(store))
-    return sorted(found | {entry.version for entry in log.history(store)})
+    return sorted(found | set(_released(store)))
 
 
 def damaged(store: Store, versions: Sequence[str], *, reading: bool) -> Iterator[Damage | None]:
@@ -43,11 +43,8 @@ def damaged(store: Store, versions: Sequence[str], *, reading: bool) -> Iterator
         store: where they lie.
         versions: which ones.
         reading: whether each file is read and hashed, or only its size is compared.
-
-    Raises:
-        ReleaseError: the release log cannot be read.
     """
-    released = {entry.version: entry.manifest_sha256 for entry in log.history(store)}
+    released = _released(store)
     sizes = {o.key: o.size for o in store.list_objects(layout.MODELS)}
     for version in versions:
         try:
@@ -64,6 +61,14 @@ def damaged(store: Store, versions: Sequence[str], *, reading: bool) -> Iterator
         ]
         why = f"missing or of another size: {', '.join(wrong)}"
         yield Damage(layout.model_file(version, ""), why) if wrong else None
+
+
+def _released(store: Store) -> dict[str, str]:
+    """The hash of each released version's manifest; nothing if the log cannot be read."""
+    try:
+        return {entry.version: entry.manifest_sha256 for entry in log.history(store)}
+    except ReleaseError:
+        return {}
 
 
 def _unfinished(store: Store) -> dict[str, list[StoredObject]]:

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 CONCURRENCY = 32
@@ -26,77 +26,68 @@ def run_ahead(
     """Call a function on each item in threads; results come in the order of the items.
 
     Items are pulled as they are needed, so an iterator of large ones never lies in memory
-    whole. The first call that raises ends it: what has not begun is dropped. If it is the
-    iterator that raises, what was pulled before is still done.
+    whole. Once a call raises, or nobody takes the results any more, no other call begins. If it
+    is the iterator that raises, what was pulled before is still done.
 
     Args:
-        function: what to call; it is called in other threads.
+        function: what to call; it is called in other threads, and must not wait for the caller.
         items: pulled in the caller's thread.
-        size_of: how many bytes an item holds until its call has returned.
+        size_of: how many bytes an item holds until its result has been taken.
         concurrency: how many calls at once.
     """
     waiting: deque[tuple[Future[R], int]] = deque()
     held = 0
+    over = threading.Event()
+
+    def call(item: T) -> R:
+        if over.is_set():
+            raise CancelledError
+        try:
+            return function(item)
+        except BaseException:
+            over.set()  # here, or the thread would begin another call before anybody looks
+            raise
+
     with ThreadPoolExecutor(concurrency) as pool:
-        for item in items:
-            size = size_of(item)
-            while waiting and (len(waiting) >= 2 * concurrency or held + size > MEMORY):
-                result, freed = _take_first(waiting)
-                yield result
-                held -= freed
-            waiting.append((pool.submit(function, item), size))
-            held += size
-        while waiting:
-            yield _take_first(waiting)[0]
+        try:
+            for item in items:
+                size = size_of(item)
+                while waiting and (len(waiting) >= 2 * concurrency or held + size > MEMORY):
+                    held -= waiting[0][1]
+                    yield _taken(waiting)
+                waiting.append((pool.submit(call, item), size))
+                held += size
+            while waiting:
+                yield _taken(waiting)
+        except GeneratorExit:
+            over.set()
+            raise
 
 
-def _take_first(waiting: deque[tuple[Future[R], int]]) -> tuple[R, int]:
-    future, size = waiting.popleft()
+def _taken(waiting: deque[tuple[Future[R], int]]) -> R:
+    future, _ = waiting.popleft()
     try:
-        return future.result(), size
-    except BaseException:
-        for other, _ in waiting:
-            other.cancel()
-        raise
+        return future.result()
+    finally:
+        del future  # its exception would hold this frame, and this frame the future
 
 
 class Room:
-    """Bytes that calls may hold until their results are taken.
-
-    Calls are numbered in the order in which their results will be taken. The first of those
-    that are not taken yet always gets in, so the others never wait for nothing.
-    """
+    """Bytes that may be held at once."""
 
     def __init__(self, limit: int = MEMORY) -> None:
-        self._limit = limit
-        self._held: dict[int, int] = {}
-        self._first = 0
-        self._closed = False
-        self._changed = threading.Condition()
+        self._free = limit
+        self._lock = threading.Lock()
 
-    def enter(self, number: int, size: int, *, wait: bool) -> bool:
-        """Take room for a call. False if there is none and the call would not wait."""
-        with self._changed:
-            while not self._fits(number, size):
-                if not wait:
-                    return False
-                self._changed.wait()
-            self._held[number] = size
+    def enter(self, size: int) -> bool:
+        """Take so many bytes, if they are free. Waits for nothing."""
+        with self._lock:
+            if size > self._free:
+                return False
+            self._free -= size
             return True
 
-    def leave(self, number: int) -> None:
-        """The result of a call has been taken; the next one is first now."""
-        with self._changed:
-            self._held.pop(number, None)
-            self._first = number + 1
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Nobody takes results any more: let everybody in."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def _fits(self, number: int, size: int) -> bool:
-        held = sum(self._held.values())
-        return self._closed or number == self._first or held + size <= self._limit
+    def leave(self, size: int) -> None:
+        """Give them back."""
+        with self._lock:
+            self._free += size

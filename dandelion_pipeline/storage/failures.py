@@ -34,13 +34,22 @@ def translated(verb: str, key: str, url: str) -> Iterator[None]:
     except (FileNotFoundError, refused.NotFoundError) as error:
         if "NoSuchBucket" in str(error):
             raise _no_bucket(what, url) from None
+        if url.startswith("s3:") and verb == "read" and "NoSuchKey" not in str(error):
+            raise _translation(what, verb, url, error) from None  # a 404, but not S3's
         raise ObjectNotFound(what, "there is no such object", "Check the key") from None
     except refused.AlreadyExistsError as error:
         if "409 Conflict" in str(error):  # AWS: another upload was under way, and may have failed
             raise _translation(what, verb, url, error) from None
         raise KeyTaken(what, "the key is taken", "Choose another key") from None
     except (refused.BaseError, OSError) as error:
+        if "NoSuchBucket" in str(error):  # listing knows no NotFoundError
+            raise _no_bucket(what, url) from None
         raise _translation(what, verb, url, error) from None
+
+
+def is_key(key: str) -> bool:
+    """Whether every store that we support can hold and read an object of this name."""
+    return _KEY.fullmatch(key) is not None
 
 
 # What a local folder and every S3 server can hold: no empty, "." or ".." part, no control
@@ -59,8 +68,6 @@ def _bad_key(what: str) -> StoreError:
 
 def _translation(what: str, verb: str, url: str, error: Exception) -> StoreError | StoreUnavailable:
     text = str(error)
-    if "NoSuchBucket" in text:  # listing knows no NotFoundError
-        return _no_bucket(what, url)
     for signs, why, remedy in _DENIALS:
         if any(sign in text for sign in signs):
             return StoreDenied(what, f"{why} ({_reason(text)})", remedy)
@@ -75,6 +82,8 @@ def _translation(what: str, verb: str, url: str, error: Exception) -> StoreError
         )
     if any(os.strerror(code) in text for code in _IMPOSSIBLE):
         return StoreError(what, f"the folder cannot hold it ({_reason(text)})", _OTHER_NAME)
+    if "object with invalid path" in text:  # a listing holds a name that obstore cannot read
+        return StoreError(what, f"an object there has an odd name ({_reason(text)})", _RENAME)
     return StoreUnavailable(
         what,
         f"the store did not answer as it should ({_reason(text)})",
@@ -92,6 +101,7 @@ _NOT_ALLOWED = (
     os.strerror(errno.EPERM),
 )
 _OTHER_NAME = "Choose another name"
+_RENAME = "Rename or remove it: no control characters, and no part that is empty or of dots alone"
 _KEYS = "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN, if there is one)"
 
 # S3's error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html

@@ -12,7 +12,7 @@ from tenacity import (
     RetryCallState,
     retry,
     retry_if_exception_type,
-    stop_after_delay,
+    stop_before_delay,
     wait_exponential_jitter,
 )
 from tenacity.stop import stop_base
@@ -39,7 +39,7 @@ def persistent(method: Callable[P, R]) -> Callable[P, R]:
     """
     return retry(
         retry=retry_if_exception_type((StoreUnavailable, ObjectDamaged)),
-        stop=_AsOftenAsTheStoreSays() | stop_after_delay(8),
+        stop=_AsOftenAsTheStoreSays() | stop_before_delay(8),
         wait=wait_exponential_jitter(multiplier=0.05, max=2, jitter=0.1),
         reraise=True,
     )(method)

@@ -7,10 +7,10 @@ relies on; every store that we support has it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from typing import TYPE_CHECKING
 
 import obstore
@@ -153,7 +153,7 @@ class Store:
         with translated("read", key, self.url):
             return bytes(obstore.get_range(self._backends.usual, key, start=0, length=length))
 
-    def get_many(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    def get_many(self, keys: Iterable[str]) -> Generator[tuple[str, bytes], None, None]:
         """Read many objects, in the order of their keys.
 
         Raises:
@@ -161,23 +161,22 @@ class Store:
             ObjectDamaged: one of them is not what was written.
         """
         room = Room()
+        largest = 0
 
-        def read(item: tuple[int, str]) -> tuple[str, bytes]:
-            number, key = item
-            try:
-                return key, self._get_when_there_is_room(key, number, room)
-            except BaseException:
-                room.close()  # whoever waits for room would wait for ever
-                raise
+        def read(key: str) -> tuple[str, bytes | None]:
+            return key, self._get_if_it_fits(key, room)
 
-        results = run_ahead(read, zip(count(), keys))
-        try:
-            for number, result in enumerate(results):
-                yield result
-                room.leave(number)
-        finally:
-            room.close()
-            results.close()
+        # Objects are taken to be as large as the largest so far. Those that do not fit all the
+        # same are read when their turn comes; no thread ever waits for room.
+        results = run_ahead(read, keys, size_of=lambda key: largest)
+        with closing(results):
+            for key, data in results:
+                if data is None:
+                    data = self.get(key)  # noqa: PLW2901
+                else:
+                    room.leave(len(data))
+                largest = max(largest, len(data))
+                yield key, data
 
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""
@@ -219,15 +218,17 @@ class Store:
             return
 
     @persistent
-    def _get_when_there_is_room(self, key: str, number: int, room: Room) -> bytes:
+    def _get_if_it_fits(self, key: str, room: Room) -> bytes | None:
         with translated("read", key, self.url):
             answer = obstore.get(self._backends.usual, key)
             size = answer.meta["size"]
-            if room.enter(number, size, wait=False):
+            if not room.enter(size):
+                return None
+            try:
                 return self._checked(key, answer)
-            del answer  # an answer that nobody reads for long would be cut off
-        room.enter(number, size, wait=True)
-        return self.get(key)
+            except BaseException:
+                room.leave(size)
+                raise
 
     def _attributes(self, data: bytes) -> Attributes | None:
         return {_CHECKSUM: sha256_hex(data)} if self._backends.keeps_checksums else None

@@ -1,4 +1,11 @@
-"""Arrow tables in the store, as Parquet. One put each, so a table is whole or absent."""
+"""Arrow tables in the store, as Parquet. One put each, so a table is whole or absent.
+
+Parquet has checksums of its pages and none of its footer, where names and types stand. So a
+table's metadata holds the hash of what it says, which is compared when it is read; snapshots
+have the hash of their bytes as their name.
+"""
+
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +17,8 @@ from dandelion_pipeline.storage.store import Store, sha256_hex
 
 def write_table(store: Store, key: str, table: pa.Table) -> bool:
     """Write a table, replacing what the key held. False if the key held the same already."""
-    data = parquet_bytes(table)
+    metadata = table.schema.metadata or {}
+    data = parquet_bytes(table.replace_schema_metadata({**metadata, _SEAL: _content_hash(table)}))
     try:
         if store.get(key) == data:
             return False
@@ -72,9 +80,16 @@ def read_table(store: Store, key: str) -> pa.Table:
     """
     data = store.get(key)
     try:
-        return _parse(data)
-    except (pa.ArrowException, OSError) as error:
+        sealed = _parse(data)
+        metadata = dict(sealed.schema.metadata or {})
+        seal = metadata.pop(_SEAL, b"").decode()
+        table = sealed.replace_schema_metadata(metadata or None)
+        whole = _content_hash(table) == seal
+    except (pa.ArrowException, OSError, ValueError) as error:  # also text that is no UTF-8
         raise _damaged(store, key, str(error).splitlines()[0]) from None
+    if not whole:
+        raise _damaged(store, key, "it says something else than what was written")
+    return table
 
 
 def _parse(data: bytes) -> pa.Table:
@@ -82,6 +97,19 @@ def _parse(data: bytes) -> pa.Table:
     # moment is aborted ("terminate called without an active exception").
     file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
     return file.read(use_threads=False)
+
+
+_SEAL = b"dandelion.seal"
+
+
+def _content_hash(table: pa.Table) -> str:
+    """The SHA-256 of names, types, metadata and rows."""
+    said = {
+        "schema": [(f.name, str(f.type), f.nullable) for f in table.schema],
+        "metadata": sorted((table.schema.metadata or {}).items()),
+        "rows": table.to_pylist(),
+    }
+    return sha256_hex(json.dumps(said, default=repr, sort_keys=True).encode())
 
 
 def _damaged(store: Store, key: str, why: str) -> ObjectDamaged:

@@ -4,6 +4,7 @@ Photos and models have their own `upkeep` modules, since only they know what is 
 """
 
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -63,14 +64,16 @@ def remove(store: Store, orphans: Iterable[Orphan]) -> Iterator[tuple[Orphan, bo
 def unfinished_writes(store: Store) -> list[Orphan]:
     """Files that obstore began in a folder and never finished, because a process was killed.
 
-    No listing shows them and nobody reads them. On S3 there are none.
+    No listing shows them and nobody reads them. On S3 there are none. What lies in the landing
+    folders is people's own, and left alone whatever its name.
     """
     folder = _folder(store)
     if folder is None:
         return []
     return [
         Orphan(found.key, "a write that was never finished", (found,))
-        for path in sorted(folder.rglob("*#*"))
+        for prefix in _OURS
+        for path in sorted((folder / prefix).rglob("*#*"))
         if _STAGED.search(path.name) and (found := _staged(folder, path))
     ]
 
@@ -87,6 +90,7 @@ def damaged_tables(store: Store) -> Iterator[Damage | None]:
             yield None
 
 
+_OURS = (layout.IMAGES, layout.TABLES, layout.MODELS, layout.RELEASES)
 _STAGED = re.compile(r"#\d+$")  # object_store's name for a file that is being written
 
 
@@ -97,11 +101,20 @@ def _removed(store: Store, orphan: Orphan) -> bool:
     if folder is not None and _STAGED.search(orphan.name):
         (folder / orphan.name).unlink(missing_ok=True)
         return True
-    if any(store.look_up(o.key) not in (o, None) for o in orphan.objects):
+    if any(_was_written_again(store, o) for o in orphan.objects):
         return False
     for found in orphan.objects:
         store.delete(found.key)
     return True
+
+
+def _was_written_again(store: Store, listed: StoredObject) -> bool:
+    now = store.look_up(listed.key)
+    if now is None:
+        return False
+    # S3 tells whole seconds of one object, and MinIO milliseconds in a listing.
+    times = (now.modified.replace(microsecond=0), listed.modified.replace(microsecond=0))
+    return now.size != listed.size or times[0] != times[1]
 
 
 def _folder(store: Store) -> Path | None:
@@ -111,8 +124,10 @@ def _folder(store: Store) -> Path | None:
 
 def _staged(folder: Path, path: Path) -> StoredObject | None:
     try:
-        status = path.stat()
+        status = path.lstat()
     except FileNotFoundError:  # it has just been finished
+        return None
+    if not stat.S_ISREG(status.st_mode):
         return None
     modified = datetime.fromtimestamp(status.st_mtime, UTC)
     return StoredObject(path.relative_to(folder).as_posix(), status.st_size, modified)

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from dandelion_pipeline.errors import BundleError
-from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import Bundle, digests, finish, open_bundle
 from dandelion_pipeline.release.manifest import Manifest
-from dandelion_pipeline.release.promotion import promote
+from dandelion_pipeline.release.promotion import supersede
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.gate import Decision
@@ -33,26 +32,24 @@ class Outcome:
     decision: Decision
 
 
-def still_valid(store: Store, scores: pa.Table) -> bool:
-    """Whether the champion that the scores speak of is still the live model."""
-    live = log.live_or_none(store)
-    return champion_version(scores) == (live.version if live else None)
-
-
-def publish(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin) -> Outcome:
-    """Finish the bundle, and promote it if the gate lets it pass.
+def publish(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin) -> Outcome | None:
+    """Finish the bundle, and make it live if the gate lets it pass.
 
     Args:
         store: the model's files lie there already.
         model: the challenger.
         scores: as made by `score.score`.
         origin: what made the model.
+
+    Returns:
+        What became of it, or None if another model went live meanwhile: score it again.
     """
     decision = judge(scores, model)
     bundle = _finished(store, model, scores, origin)
     if decision.promote:
         who = f"Dagster run {origin.dagster_run}"
-        promote(bundle, who=who, why=decision.reason)
+        if supersede(bundle, champion_version(scores), who=who, why=decision.reason) is None:
+            return None
     return Outcome(bundle.manifest, decision)
 
 

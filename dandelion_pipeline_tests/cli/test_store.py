@@ -140,3 +140,14 @@ def test_a_grace_period_that_makes_no_sense_or_is_too_short_is_refused(
 def test_an_empty_store_is_in_order(dandelion: Dandelion) -> None:
     assert dandelion("store", "check", "--rehash", "all").exit_code == 0
     assert dandelion("store", "gc").exit_code == 0
+
+
+def test_one_damage_does_not_hide_another(full: Store, dandelion: Dandelion) -> None:
+    for key in (layout.release(1), layout.model_file("v1", ONNX_FILE)):
+        data = full.get(key)
+        full.put(key, data[:-30] + bytes([data[-30] ^ 1]) + data[-29:])
+    full.put(layout.table("raw_images", DAY), b"damaged")
+    done = dandelion("store", "check", "--rehash", "models", "--json")
+    named = " ".join(f"{d['name']} {d['why']}" for d in json.loads(done.stdout)["damage"])
+    for part in (layout.release(1), f"v1/{ONNX_FILE}", layout.table("raw_images", DAY)):
+        assert part in named

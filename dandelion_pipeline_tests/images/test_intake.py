@@ -1,4 +1,12 @@
+import io
+import subprocess
+import sys
 from pathlib import Path
+
+import numpy as np
+import obstore
+from obstore.store import S3Store
+from PIL import Image
 
 from dandelion_pipeline.images.intake import (
     ACCEPTED,
@@ -16,6 +24,7 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.images.two_photos import DAY, NEXT, PHOTOS, ingest
+from dandelion_pipeline_tests.seaweedfs import BUCKET, S3Server
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo
 
 
@@ -75,3 +84,48 @@ def test_generated_photos_are_recognised_and_give_no_real_labels(store: Store) -
     import_photos(store, PHOTOS[:1], NEXT)
     ingest(store, NEXT)
     assert real_labels(store) == {"dandelion"}
+
+
+def test_a_file_whose_name_cannot_be_read_is_rejected_and_stops_nothing(
+    s3_server: S3Server, s3_url: str
+) -> None:
+    store = open_store(s3_url)
+    import_photos(store, PHOTOS, DAY)
+    bare = S3Store(BUCKET, prefix=s3_url.split("/", 3)[3], client_options={"allow_http": True})
+    obstore.put(bare, layout.landing_photo(DAY, "grass", "photo#1"), photo(GREEN))
+    table = take_in(store, DAY, None).table
+    assert counts(table) == {ACCEPTED: 2, DUPLICATE: 0, REJECTED: 1}
+    (odd,) = [row for row in table.to_pylist() if row["status"] == REJECTED]
+    assert odd["name"] == "photo#1"
+    assert "rename it" in odd["detail"]
+    assert import_photos(store, PHOTOS, NEXT).skipped == 2
+
+
+def test_an_intake_that_fails_ends_and_leaves_no_thread_behind(tmp_path: Path) -> None:
+    """More photos than fit into memory at once, and a place that takes none of them."""
+    program = (
+        "import pathlib, sys\n"
+        "from dandelion_pipeline.errors import StoreDenied\n"
+        "from dandelion_pipeline.images import intake\n"
+        "from dandelion_pipeline.storage import ahead\n"
+        "from dandelion_pipeline.storage.location import open_store\n"
+        "ahead.MEMORY = 50_000\n"
+        "def keep(store, data): raise StoreDenied('the photo', 'no', 'ask')\n"
+        "intake.keep = keep\n"
+        "intake.take_in(open_store(sys.argv[1]), '2025-05-01', None)\n"
+    )
+    store = open_store(tmp_path.as_uri())
+    for number in range(100):
+        store.put(layout.landing_photo(DAY, "grass", f"{number}.png"), noise(number))
+    command = [sys.executable, "-c", program, store.url]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "StoreDenied" in done.stderr
+
+
+def noise(seed: int) -> bytes:
+    """A photo of some 10 kB."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (60, 60, 3), np.uint8)
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, "PNG")
+    return target.getvalue()

@@ -182,3 +182,19 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(
     assert len({version for version, _ in answers}) == 7
     for version, label in answers:
         assert label == ("grass" if version.startswith("flipped") else "dandelion"), version
+
+
+def test_a_promotion_and_a_rollback_between_two_looks_forget_nothing(store: Store) -> None:
+    models = Models(store)
+    for version in ("first", "second"):
+        publish(store, version)
+        models.look()
+    publish(store, "third")
+    rollback(store, to=None, who="ada", why="it was worse")
+    models.look()
+    assert _live_version(models) == "second"
+    rollback(store, to=None, who="ada", why="so was this one")
+    for file in store.list_objects("models/first/"):
+        store.delete(file.key)
+    models.look()
+    assert _live_version(models) == "first"

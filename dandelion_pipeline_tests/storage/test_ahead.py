@@ -1,4 +1,7 @@
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -85,30 +88,55 @@ def test_what_was_pulled_before_the_items_fail_is_still_done() -> None:
 
 
 def test_who_stops_listening_stops_the_work() -> None:
-    results = run_ahead(lambda item: item, iter(range(10_000)))
+    called: list[int] = []
+
+    def call(item: int) -> int:
+        called.append(item)
+        time.sleep(0.05)
+        return item
+
+    results = run_ahead(call, iter(range(10_000)), concurrency=2)
     assert next(results) == 0
     results.close()
     assert list(results) == []
+    assert len(called) <= 4  # of those that were pulled, none has begun since
 
 
-def test_the_first_call_gets_room_even_if_others_hold_it_all() -> None:
+def test_after_a_failure_no_call_begins_however_long_the_others_take() -> None:
+    called: list[int] = []
+    everyone = threading.Barrier(4)
+
+    def call(item: int) -> None:
+        called.append(item)
+        everyone.wait(30)
+        raise ValueError("all four at once")
+
+    with pytest.raises(ValueError, match="all four"):
+        list(run_ahead(call, range(100), concurrency=4))
+    assert len(called) <= 7  # each thread may have looked just before the first failed
+
+
+def test_room_is_given_to_those_who_fit_and_given_back() -> None:
     room = Room(limit=10)
-    assert room.enter(1, 10, wait=False)
-    assert not room.enter(2, 1, wait=False)
-    assert room.enter(0, 50, wait=False)
-    room.leave(0)
-    room.leave(1)
-    assert room.enter(2, 50, wait=False)  # first now
+    assert room.enter(6)
+    assert not room.enter(5)
+    assert room.enter(4)
+    room.leave(6)
+    assert room.enter(5)
 
 
-@pytest.mark.parametrize("free", [lambda room: room.leave(0), lambda room: room.close()])
-def test_who_waits_for_room_gets_it_when_it_is_freed(free: object) -> None:
-    room = Room(limit=10)
-    room.enter(0, 10, wait=True)
-    waiting = threading.Thread(target=room.enter, args=(1, 10), kwargs={"wait": True})
-    waiting.start()
-    assert waiting.is_alive()
-    assert callable(free)
-    free(room)
-    waiting.join(30)
-    assert not waiting.is_alive()
+def test_a_program_ends_though_its_results_were_never_taken() -> None:
+    """Threads that waited for a reader would be joined for ever when the interpreter ends."""
+    program = (
+        "import tempfile, pathlib\n"
+        "from dandelion_pipeline.storage import ahead, store\n"
+        "from dandelion_pipeline.storage.location import open_store\n"
+        "store = open_store(pathlib.Path(tempfile.mkdtemp()).as_uri())\n"
+        "keys = [f'{n}' for n in range(100)]\n"
+        "list(store.put_many((key, bytes(2_000_000)) for key in keys))\n"
+        "results = store.get_many(keys)\n"
+        "next(results)\n"
+        "raise SystemExit(7)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert done.returncode == 7

@@ -171,24 +171,32 @@ def test_a_missing_object_among_many_is_named(store: Store) -> None:
 def test_reading_many_large_objects_holds_only_some_of_them_in_memory(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entered: list[int] = []
-    enter = Room.enter
+    held = most = 0
+    enter, leave, lock = Room.enter, Room.leave, threading.Lock()
 
-    def watched(room: Room, number: int, size: int, *, wait: bool) -> bool:
-        got_in = enter(room, number, size, wait=wait)
-        if got_in:
-            entered.append(number)
+    def entered(room: Room, size: int) -> bool:
+        nonlocal held, most
+        got_in = enter(room, size)
+        with lock:
+            held += size if got_in else 0
+            most = max(most, held)
         return got_in
 
-    monkeypatch.setattr(Room, "enter", watched)
+    def left(room: Room, size: int) -> None:
+        nonlocal held
+        with lock:
+            held -= size
+        leave(room, size)
+
+    monkeypatch.setattr(Room, "enter", entered)
+    monkeypatch.setattr(Room, "leave", left)
     monkeypatch.setattr(Room.__init__, "__defaults__", (250_000,))
     keys = [f"large/{number}" for number in range(40)]
     list(store.put_many((key, bytes([n]) * 100_000) for n, key in enumerate(keys)))
-    read = store.get_many(keys)
-    next(read)
-    time.sleep(0.3)  # time enough for all 32 to come, were they let in
-    assert len(entered) <= 4
-    assert [data[0] for _, data in read] == list(range(1, 40))
+    read = list(store.get_many(keys))
+    assert [(key, data[0]) for key, data in read] == [(key, n) for n, key in enumerate(keys)]
+    assert most <= 250_000
+    assert held == 0
 
 
 def test_a_deleted_object_is_gone_and_may_be_deleted_again(store: Store) -> None:

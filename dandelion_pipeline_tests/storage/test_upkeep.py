@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store, StoredObject
-from dandelion_pipeline.storage.tables import write_snapshot, write_table
+from dandelion_pipeline.storage.tables import read_table, write_snapshot, write_table
 from dandelion_pipeline.storage.upkeep import (
     Orphan,
     damaged_tables,
@@ -97,3 +98,39 @@ def test_a_damaged_table_is_found(store: Store, kind: str) -> None:
     assert damage is not None
     assert damage.name == key
     assert "not as it was written" in damage.why
+
+
+def test_a_listing_that_knows_fractions_of_a_second_is_the_same_object(store: Store) -> None:
+    """As MinIO's: a listing has milliseconds, and a look at one object whole seconds."""
+    listed = orphan(store, "images/aa/a")
+    (there,) = listed.objects
+    finer = replace(there, modified=there.modified.replace(microsecond=123_000))
+    assert list(remove(store, [replace(listed, objects=(finer,))])) == [
+        (replace(listed, objects=(finer,)), True)
+    ]
+
+
+def test_what_people_dropped_is_left_alone_whatever_its_name(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "store").as_uri())
+    landing = tmp_path / "store" / "landing" / "2025-05-01"
+    (landing / "dandelion #1").mkdir(parents=True)
+    (landing / "grass").mkdir()
+    (landing / "grass" / "lawn #2").write_bytes(b"a photo")
+    (tmp_path / "store" / "images" / "folder #3").mkdir(parents=True)
+    assert unfinished_writes(store) == []
+
+
+def test_every_flip_in_a_days_table_is_found(tmp_path: Path) -> None:
+    """Parquet's footer has no checksum: a column or a type may change its name unnoticed."""
+    store = open_store((tmp_path / "store").as_uri())
+    key = layout.table("raw_images", "2025-05-01")
+    write_table(store, key, pa.table({"sha256": ["a", "b"], "size": [1, 2]}))
+    whole = store.get(key)
+    unharmed = 0
+    for at in range(len(whole)):
+        store.put(key, whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        (damage,) = damaged_tables(store)
+        if damage is None:
+            unharmed += 1
+            assert read_table(store, key) == pa.table({"sha256": ["a", "b"], "size": [1, 2]})
+    assert unharmed < len(whole) / 2

@@ -11,7 +11,7 @@ from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
-from dandelion_pipeline.training.publish import Origin, Outcome, publish, still_valid
+from dandelion_pipeline.training.publish import Origin, Outcome, publish
 from dandelion_pipeline.training.score import champion_version, measure_both, score
 from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.training.conftest import DAY, TINY
@@ -42,7 +42,9 @@ def published(
     model = challenger(dataset, version, flipped=flipped, sample=sample)
     put_files(store, version, model.bundle_files())
     scores = score(store, dataset, model)
-    return publish(store, model, scores, Origin("1", "d", "m"))
+    outcome = publish(store, model, scores, Origin("1", "d", "m"))
+    assert outcome is not None
+    return outcome
 
 
 COLOURS = {"dandelion": tiny_models.YELLOW, "grass": tiny_models.GREEN}
@@ -112,13 +114,20 @@ def test_a_champion_of_other_classes_is_not_compared(store: Store, dataset: pa.T
     assert outcome.manifest.metrics.champion_accuracy is None
 
 
-def test_scores_are_stale_once_another_model_went_live(store: Store, dataset: pa.Table) -> None:
+def test_a_model_goes_live_only_in_place_of_the_one_that_it_was_compared_with(
+    store: Store, dataset: pa.Table
+) -> None:
     model = challenger(dataset, "one", flipped=False, sample=False)
+    put_files(store, "one", model.bundle_files())
     scores = score(store, dataset, model)
     assert champion_version(scores) is None
-    assert still_valid(store, scores)
-    tiny_models.publish(store, "other")
-    assert not still_valid(store, scores)
+    tiny_models.publish(store, "other", tiny_models.onnx_graph(flipped=True))
+    assert publish(store, model, scores, Origin("1", "d", "m")) is None
+    assert log.live(store).version == "other"
+    outcome = publish(store, model, score(store, dataset, model), Origin("1", "d", "m"))
+    assert outcome is not None
+    assert outcome.decision.promote
+    assert log.live(store).previous == "other"
 
 
 def test_both_models_answer_for_the_same_photos(store: Store, dataset: pa.Table) -> None:

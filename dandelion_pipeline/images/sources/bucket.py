@@ -13,8 +13,8 @@ from dandelion_pipeline.errors import (
     StoreUnavailable,
 )
 from dandelion_pipeline.images.decode import MAX_BYTES
-from dandelion_pipeline.images.sources.ahead import in_order
 from dandelion_pipeline.images.sources.photo import SourcePhoto, chosen_classes, safe_name
+from dandelion_pipeline.storage.ahead import run_ahead
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store, StoredObject
 
@@ -40,7 +40,7 @@ class BucketSource:
 
     def __iter__(self) -> Iterator[SourcePhoto]:
         with _translated():
-            yield from in_order(self._read, self.objects, _CONCURRENCY)
+            yield from run_ahead(self._read, self.objects, concurrency=_CONCURRENCY)
 
     def _read(self, found: StoredObject) -> SourcePhoto:
         label, _, name = found.key.partition("/")

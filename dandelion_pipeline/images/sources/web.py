@@ -10,7 +10,6 @@ import httpx
 
 from dandelion_pipeline.errors import SourceError
 from dandelion_pipeline.images.decode import MAX_BYTES
-from dandelion_pipeline.images.sources.ahead import in_order
 from dandelion_pipeline.images.sources.fetch import (
     CONCURRENCY,
     Fetched,
@@ -26,6 +25,7 @@ from dandelion_pipeline.images.sources.photo import (
     chosen_classes,
     safe_name,
 )
+from dandelion_pipeline.storage.ahead import run_ahead
 
 _GAP = 10  # so many numbers without a photo mean that there are no more
 
@@ -51,7 +51,7 @@ class ListedSource:
     def __iter__(self) -> Iterator[SourcePhoto]:
         listed = ((label, *file) for label in self.labels for file in self.files[label].items())
         with open_client() as client:
-            yield from in_order(partial(_get_listed, client), listed, CONCURRENCY)
+            yield from run_ahead(partial(_get_listed, client), listed, concurrency=CONCURRENCY)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class NumberedSource:
     def _photos(self, client: httpx.Client, label: str) -> Iterator[SourcePhoto]:
         missing = 0
         read = partial(_get_numbered, client, self.base, label)
-        for number, found in enumerate(in_order(read, count(), CONCURRENCY)):
+        for number, found in enumerate(run_ahead(read, count(), concurrency=CONCURRENCY)):
             missing = 0 if found else missing + 1
             if missing == _GAP:
                 return
@@ -140,7 +140,7 @@ def _listing(client: httpx.Client, url: str) -> Listing:
 def _check_first_numbers(client: httpx.Client, base: str, labels: Sequence[str]) -> None:
     for label in labels:
         read = partial(_get_numbered, client, base, label, limit=1)
-        if not any(in_order(read, range(_GAP), CONCURRENCY)):
+        if not any(run_ahead(read, range(_GAP), concurrency=CONCURRENCY)):
             raise SourceError(
                 f"the photos of {label} at {shown(base)}",
                 f"there is none of {_numbered(shown(base), label, 0)} and the {_GAP - 1} after it",
