@@ -12,12 +12,13 @@ LABELS ?=
 PRESET ?=
 RETRAIN ?=
 
-.PHONY: help run up test bench lint format lock clean
+.PHONY: help run up compose-up compose-down test test-stack bench lint format lock clean
 
 help:
 	@echo "make run [IMAGES=folder|url] [PRESET=fast|best]   photos in, a published model out"
 	@echo "make up                                           the API, the page, Dagster and MLflow"
-	@echo "make test | lint | bench | format | lock"
+	@echo "make compose-up [PROFILES=airflow]                the whole stack in containers"
+	@echo "make test | test-stack | lint | bench | format | lock"
 
 run: .venv/installed
 	@$(BIN)/dandelion run --images "$(IMAGES)" --labels "$(LABELS)" \
@@ -28,6 +29,9 @@ up: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest
+
+test-stack: .venv/installed .venv-airflow/installed
+	$(BIN)/pytest -m stack
 
 bench: .venv/installed
 	@for program in $(patsubst %.py,%,$(notdir $(wildcard benchmarks/*.py))); do \
@@ -54,6 +58,7 @@ lock: .venv/installed
 	$(LOCK) --extra webapp --constraint requirements/dev.txt --output-file requirements/webapp.txt
 	$(LOCK) --extra mlflow --constraint requirements/dev.txt --output-file requirements/mlflow.txt
 	$(LOCK) --constraint requirements/dev.txt --output-file requirements/airflow.txt
+	echo "setuptools>=77" | $(subst pyproject.toml,-,$(LOCK)) --constraint requirements/dev.txt --output-file requirements/build.txt
 
 .venv/installed: requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 with venv was found"; \
@@ -64,5 +69,26 @@ lock: .venv/installed
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+PROFILES ?=
+
+compose-up: # make compose-up [PROFILES=airflow]; writes .env with generated secrets if there is none
+	@docker/make_env.sh
+	$(COMPOSE) $(foreach profile,$(PROFILES),--profile $(profile)) up --detach --build
+
+compose-down:
+	$(COMPOSE) --profile airflow down
+
+# Airflow pins what the pipeline does not, so it lives on its own; the DAG needs our base alone.
+AIRFLOW := .venv-airflow/bin
+AIRFLOW_VERSION := 3.3.2
+
+.venv-airflow/installed: requirements/airflow.txt pyproject.toml
+	@echo "Setting up .venv-airflow with Airflow $(AIRFLOW_VERSION): a minute or two, once."
+	@$(PYTHON) -m venv .venv-airflow
+	@$(AIRFLOW)/pip install -qq --disable-pip-version-check apache-airflow==$(AIRFLOW_VERSION) "setuptools>=77"
+	@$(AIRFLOW)/pip install -qq --disable-pip-version-check --no-build-isolation --editable .
+	@touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info
+	rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info

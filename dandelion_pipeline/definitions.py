@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from dandelion_pipeline.defs.airflow import airflow_sensor, data_ingestion
 from dandelion_pipeline.defs.automation import ingestion_job, schedules, training_job
 from dandelion_pipeline.defs.console import console
 from dandelion_pipeline.defs.dataset import clean_images, dataset
@@ -18,10 +19,18 @@ _settings = load_settings()
 _store = StoreResource()
 
 defs = dg.Definitions(
-    assets=[raw_images, clean_images, dataset, trained_model, evaluation, published_model],
+    assets=[
+        data_ingestion,
+        raw_images,
+        clean_images,
+        dataset,
+        trained_model,
+        evaluation,
+        published_model,
+    ],
     jobs=[ingestion_job, training_job],
     schedules=schedules(_settings),
-    sensors=sensors(_settings),
+    sensors=[*sensors(_settings), airflow_sensor(_settings)],
     resources={
         "store": _store,
         "tables": TableIOManager(store=_store),

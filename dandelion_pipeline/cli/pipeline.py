@@ -24,9 +24,18 @@ nux:
 concurrency:
   pools:
     default_limit: 1  # one ingestion and one training at a time
+run_launcher:
+  module: dandelion_pipeline.defs.launcher
+  class: WatchedRunLauncher
 run_monitoring:
   enabled: true  # a run whose process was killed fails, and lets go of its slot
   poll_interval_seconds: 20
+  free_slots_after_run_end_seconds: 10
+  max_resume_run_attempts: 0
+run_retries:
+  enabled: true  # and is started again; a step that failed is not
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
 """
 
 

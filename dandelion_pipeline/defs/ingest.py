@@ -3,6 +3,7 @@
 import dagster as dg
 import pyarrow as pa
 
+from dandelion_pipeline.defs.airflow_runs import DATA_INGESTION
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.previews import photos_preview
@@ -20,6 +21,7 @@ REJECTED_LOGGED = 5
 @dg.asset(
     name=RAW_IMAGES,
     partitions_def=days,
+    deps=[dg.AssetKey(DATA_INGESTION)],
     io_manager_key="tables",
     pool=INGESTION_POOL,
     group_name="ingestion",

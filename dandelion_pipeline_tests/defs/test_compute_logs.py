@@ -1,6 +1,5 @@
 """The compute logs of the compose stack, against a real S3 server."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,6 +7,8 @@ from urllib.parse import urlsplit
 import dagster as dg
 import obstore
 import pytest
+import yaml  # type: ignore[import-untyped]
+from dagster._core.instance.config import PoolGranularity
 from obstore.store import S3Store
 
 from dandelion_pipeline_tests.seaweedfs import S3Server
@@ -29,9 +30,14 @@ def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def start_instance(home: Path, patch: pytest.MonkeyPatch) -> dg.DagsterInstance:
-    """The instance of docker/dagster/dagster.yaml, as on a machine that has run nothing yet."""
+    """The instance of docker/dagster/dagster.yaml, as on a machine that has run nothing yet.
+
+    With SQLite: PostgreSQL has nothing to do with what is tested here.
+    """
     home.mkdir()
-    shutil.copy(CONFIG, home / "dagster.yaml")
+    config = yaml.safe_load(CONFIG.read_text())
+    del config["storage"]
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config))
     patch.setenv("DAGSTER_HOME", str(home))
     # Where logs wait to be sent, and where they are put when read: /tmp, which tests would share.
     patch.setattr("dagster_shared.seven.get_system_temp_directory", lambda: str(home))
@@ -101,3 +107,22 @@ def test_a_missing_variable_is_named(
         start_instance(tmp_path / "home", monkeypatch) as instance,
     ):
         assert instance.compute_log_manager
+
+
+def test_trainings_run_one_at_a_time_and_dead_runs_are_noticed_within_a_minute(
+    instance: dg.DagsterInstance,
+) -> None:
+    pools = instance.get_concurrency_config().pool_config
+    assert (pools.default_pool_limit, pools.pool_granularity) == (1, PoolGranularity.RUN)
+    assert instance.run_monitoring_enabled
+    assert instance.run_launcher.supports_check_run_worker_health
+    assert instance.run_monitoring_poll_interval_seconds <= 30  # two looks, and some time to act
+    assert instance.run_retries_enabled
+    assert not instance.run_retries_retry_on_asset_or_op_failure
+
+
+def test_the_password_of_the_database_comes_from_the_environment() -> None:
+    database = yaml.safe_load(CONFIG.read_text())["storage"]["postgres"]["postgres_db"]
+    assert database.pop("scheme") == "postgresql+psycopg2"  # the driver of dagster-postgres
+    assert all(value.keys() == {"env"} for value in database.values())
+    assert "password" in database

@@ -11,7 +11,6 @@ from dandelion_pipeline.images.sources.bucket import open_bucket
 from dandelion_pipeline.images.sources.folder import open_folder
 from dandelion_pipeline.images.sources.generated import open_sample
 from dandelion_pipeline.images.sources.photo import PhotoSource, SourcePhoto
-from dandelion_pipeline.images.sources.web import open_web
 
 __all__ = ["PhotoSource", "SourcePhoto", "open_source"]
 
@@ -45,6 +44,10 @@ def open_source(
         raise _unknown(spec, str(error)) from None
     match url.scheme:
         case "http" | "https":
+            from dandelion_pipeline.images.sources.web import (  # noqa: PLC0415  Airflow: no httpx
+                open_web,
+            )
+
             return open_web(spec, labels)
         case "s3":
             return open_bucket(spec, labels)

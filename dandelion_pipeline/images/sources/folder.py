@@ -26,9 +26,9 @@ class FolderSource:
     def __iter__(self) -> Iterator[SourcePhoto]:
         for label in self.labels:
             top = self.folder / label
-            for path in _files(top):
+            for path in files_below(top):
                 name = safe_name(path.relative_to(top).as_posix())
-                yield SourcePhoto(label, name, _read(path))
+                yield SourcePhoto(label, name, read_photo(path))
 
 
 def open_folder(folder: Path, labels: Sequence[str]) -> FolderSource:
@@ -38,15 +38,60 @@ def open_folder(folder: Path, labels: Sequence[str]) -> FolderSource:
         SourceError: it cannot be used, and why.
     """
     folder = folder.expanduser().absolute()
+    tops = class_folders(folder)
+    counts = {top.name: _count(top) for top in tops if not labels or top.name in labels}
+    remedy = _one_level_deeper(tops) or f"Put the photos into {folder}/<class>/, for 2 or more"
+    classes = chosen_classes(counts, labels, f"the folder {folder}", remedy)
+    return FolderSource(folder, classes, sum(counts[label] for label in classes))
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The folders in a folder, by name; hidden ones are left out.
+
+    Raises:
+        SourceError: there are none, or the folder cannot be opened.
+    """
     _check_is_folder(folder)
     entries = _entries(folder)
     tops = [Path(e.path) for e in entries if _leads_to_folder(e)]
     if not tops:
         raise _no_class_folders(folder, has_files=bool(entries))
-    counts = {top.name: _count(top) for top in tops if not labels or top.name in labels}
-    remedy = _one_level_deeper(tops) or f"Put the photos into {folder}/<class>/, for 2 or more"
-    classes = chosen_classes(counts, labels, f"the folder {folder}", remedy)
-    return FolderSource(folder, classes, sum(counts[label] for label in classes))
+    return tops
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files below a folder, by name; hidden ones are left out.
+
+    Links to folders are not followed: they may lead in circles.
+
+    Raises:
+        SourceError: something in it cannot be opened.
+    """
+    for entry in _entries(folder):
+        path = Path(entry.path)
+        try:
+            mode = (entry.stat(follow_symlinks=False) if path.is_dir() else path.stat()).st_mode
+        except PermissionError:
+            raise _denied(folder) from None
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        if stat.S_ISDIR(mode):
+            yield from files_below(path)
+        elif stat.S_ISREG(mode):
+            yield path
+
+
+def read_photo(path: Path) -> bytes:
+    """A file, up to one byte more than the decoder accepts.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
 
 
 def _check_is_folder(folder: Path) -> None:
@@ -105,37 +150,13 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
         raise _unreadable(Path(entry.path), error) from None
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """The files below a folder. Links to folders are not followed: they may lead in circles."""
-    for entry in _entries(folder):
-        path = Path(entry.path)
-        try:
-            mode = (entry.stat(follow_symlinks=False) if path.is_dir() else path.stat()).st_mode
-        except PermissionError:
-            raise _denied(folder) from None
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        if stat.S_ISDIR(mode):
-            yield from _files(path)
-        elif stat.S_ISREG(mode):
-            yield path
-
-
 def _count(folder: Path) -> int:
     count = 0
-    for path in _files(folder):
+    for path in files_below(folder):
         if not os.access(path, os.R_OK):
             raise _unreadable(path, PermissionError(0, "permission denied"))
         count += 1
     return count
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise _unreadable(path, error) from None
 
 
 def _denied(folder: Path) -> SourceError:

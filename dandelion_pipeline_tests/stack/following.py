@@ -1,0 +1,21 @@
+"""A code location that follows Airflow and takes in days, and has nothing that trains."""
+
+import dagster as dg
+
+from dandelion_pipeline.defs.airflow import airflow_sensor, data_ingestion
+from dandelion_pipeline.defs.automation import ingestion_job
+from dandelion_pipeline.defs.dataset import clean_images
+from dandelion_pipeline.defs.ingest import raw_images
+from dandelion_pipeline.defs.io_managers import TableIOManager
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.settings import load_settings
+
+_store = StoreResource()
+
+defs = dg.Definitions(
+    assets=[data_ingestion, raw_images, clean_images],
+    jobs=[ingestion_job],
+    sensors=[airflow_sensor(load_settings())],
+    resources={"store": _store, "tables": TableIOManager(store=_store)},
+    executor=dg.in_process_executor,
+)
