@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     airflow_url: str = ""
     """Where the legacy Airflow answers; empty if there is none."""
 
+    airflow_ui_url: str = ""
+    """Where people open Airflow, if that is another address than ``airflow_url``."""
+
     airflow_user: str = ""
     """Who reads Airflow's REST API."""
 

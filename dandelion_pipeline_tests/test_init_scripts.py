@@ -44,6 +44,7 @@ def test_every_variable_gets_a_value_and_only_the_owner_reads_it(checkout: Path)
     assert written.keys() == values(checkout / ".env.example").keys()
     assert all(written.values())
     assert stat.S_IMODE((checkout / ".env").stat().st_mode) == 0o600
+    assert (checkout / "drop").stat().st_mode & stat.S_IXOTH  # Airflow has a user of its own
 
 
 def test_no_secret_is_like_another_but_the_key_that_two_share(checkout: Path) -> None:

@@ -16,8 +16,7 @@ letters() { # $1 random letters and digits: 20 of them hold 100 bits
     LC_ALL=C tr -dc 'a-z0-9' </dev/urandom | head -c "$1"
 }
 
-umask 077
-written=$(mktemp .env.XXXXXX)
+written=$(mktemp .env.XXXXXX) # which nobody else may read
 trap 'rm -f "$written"' EXIT
 api_key=$(letters 40)
 while IFS= read -r line; do

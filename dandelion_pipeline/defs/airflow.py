@@ -86,7 +86,12 @@ def open_airflow(settings: Settings) -> Airflow:
             "nobody is named to ask it as",
             "Set DANDELION_AIRFLOW_USER and DANDELION_AIRFLOW_PASSWORD",
         )
-    return Airflow(settings.airflow_url, settings.airflow_user, password.get_secret_value())
+    return Airflow(
+        settings.airflow_url,
+        settings.airflow_user,
+        password.get_secret_value(),
+        settings.airflow_ui_url,
+    )
 
 
 def look(airflow: Airflow, cursor: Cursor) -> list[EndedRun]:

@@ -56,7 +56,7 @@ def fill() -> None:
 
 
 @contextmanager
-def code_server(port: int) -> Iterator["subprocess.Popen[bytes]"]:
+def code_server(port: int) -> Iterator[None]:
     server = [sys.executable, "-W", "ignore", "-m", "dagster", "api", "grpc"]
     where = ["--host", "127.0.0.1", "--port", str(port), "-m", "dandelion_pipeline.definitions"]
     process = subprocess.Popen([*server, *where], stdout=subprocess.DEVNULL)
@@ -66,7 +66,7 @@ def code_server(port: int) -> Iterator["subprocess.Popen[bytes]"]:
             lambda: client.health_check_query() == "SERVING",  # type: ignore[no-untyped-call]
             patience=60,
         )
-        yield process
+        yield
     finally:
         stop(process)
 

@@ -96,7 +96,7 @@ def airflow(python: Path, home: Path, env: Mapping[str, str]) -> Iterator[Airflo
             flags = ["--skip-serve-logs"] if part == "scheduler" else []
             log = home / f"{part}.log"
             stack.enter_context(running([*command, part, *flags], everything, log))
-        wait(lambda: _is_ready(server), f"Airflow; see {home}/*.log", patience=120)
+        wait(lambda: _is_ready(server), f"Airflow; see {home}/*.log", patience=240)
         yield server
 
 

@@ -57,8 +57,8 @@ def stack(
     for label, colour in (("dandelion", YELLOW), ("grass", GREEN)):
         (drop_folder / label).mkdir()
         for number in range(60):
-            content = photo((*colour[:2], number))
-            (drop_folder / label / f"{number:03}.jpg").write_bytes(content)
+            content = photo((*colour[:2], number), format="PNG")  # each is another
+            (drop_folder / label / f"{number:03}.png").write_bytes(content)
     environment = {**s3_server.environment, "DANDELION_STORE_URL": f"{s3_server.url}/{PREFIX}"}
     settings = {
         **environment,
