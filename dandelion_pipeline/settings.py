@@ -1,5 +1,6 @@
 """What the environment decides: where things live, and the salt of the split."""
 
+import re
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -25,6 +26,12 @@ class Settings(BaseSettings):
 
     mlflow_tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")
     """An MLflow server; empty means a SQLite file under ``home``."""
+
+    mlflow_ui_url: str = ""
+    """Where people open MLflow, if that is another address than ``MLFLOW_TRACKING_URI``."""
+
+    mlflow_port: int = Field(default=5001, ge=1, le=65535)
+    """Where `make up` serves the embedded MLflow on loopback."""
 
     ingest_cron: str = "0 6 * * *"
     """When days with new photos are taken in (cron)."""
@@ -74,6 +81,14 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """MLflow's tracking URI, with the embedded default filled in."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @property
+    def mlflow_ui(self) -> str:
+        """Where people open MLflow: the base of all links to it, with no password in it."""
+        served = self.mlflow_tracking_uri.startswith(("http:", "https:"))
+        base = self.mlflow_ui_url or (self.mlflow_tracking_uri if served else "")
+        base = base or f"http://127.0.0.1:{self.mlflow_port}"
+        return re.sub(r"://[^/@\s]*@", "://", base).rstrip("/")
 
     @property
     def mlflow_artifacts(self) -> Path:

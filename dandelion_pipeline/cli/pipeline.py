@@ -7,11 +7,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from dandelion_pipeline.cli.report import err
 from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
-from dandelion_pipeline.defs.tracking import MLFLOW_STATUS, close_runs
+from dandelion_pipeline.defs.tracking import MLFLOW_STATUS, close_runs, ensure_experiment
 from dandelion_pipeline.defs.training import TrainedModelConfig
-from dandelion_pipeline.errors import DandelionError
+from dandelion_pipeline.errors import DandelionError, TrackingUnavailable
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.training.config import TrainingConfig
 
@@ -66,7 +67,11 @@ class Pipeline:
 
         Returns:
             Its version.
+
+        Raises:
+            TrackingUnavailable: MLflow is not there, so that nothing of the run would be kept.
         """
+        ensure_experiment(self._settings)
         knobs = {"trained_model": TrainedModelConfig(**config.model_dump())}
         run_id = str(uuid.uuid4())
         try:
@@ -74,9 +79,15 @@ class Pipeline:
         finally:  # no daemon need run here, so no sensor closes the MLflow run
             run = self._instance.get_run_by_id(run_id)
             if run is not None and run.status in MLFLOW_STATUS:
-                close_runs(self._settings, run_id, run.status)
+                self._close_mlflow_runs(run)
         (made,) = result.asset_materializations_for_node("trained_model")
         return str(made.metadata[SNAPSHOT].value)
+
+    def _close_mlflow_runs(self, run: dg.DagsterRun) -> None:
+        try:
+            close_runs(self._settings, run.run_id, run.status)
+        except TrackingUnavailable as error:  # whatever came of the run stays
+            err.print(f"The MLflow run is left open: {error}")
 
     def _execute(
         self,

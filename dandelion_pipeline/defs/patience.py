@@ -2,11 +2,13 @@
 
 MLflow itself waits two minutes for an answer and tries eight times, and only the environment
 of the whole process can change that. So each question is asked in a thread, and the thread is
-left behind when the time is up.
+left behind when the time is up. What takes MLflow's active run, which belongs to one thread,
+is asked with that environment changed for a moment (`one_try_each`).
 """
 
 import fcntl
 import logging
+import os
 import re
 import sqlite3
 import threading
@@ -129,11 +131,44 @@ class PatientMlflow:
 
     def _said(self, why: str) -> tuple[str, str, str]:
         return (
-            _without_password(f"{self._purpose} at {self._uri}"),
-            _without_password(why.rstrip(".")),
+            without_password(f"{self._purpose} at {self._uri}"),
+            without_password(why.rstrip(".")),
             "The release log is not affected. See that MLflow runs and that MLFLOW_TRACKING_URI "
             "names it; the registry is brought up to date with the next release",
         )
+
+
+@contextmanager
+def one_try_each(purpose: str) -> Iterator[None]:
+    """Let MLflow try each request of the body once, and wait some `PROBE_S` seconds for it.
+
+    Args:
+        purpose: what MLflow is asked for, for error messages.
+
+    Raises:
+        TrackingUnavailable: MLflow did not answer, or said no.
+    """
+    before = {name: os.environ.get(name) for name in _ONE_TRY}
+    os.environ.update(_ONE_TRY)
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise TrackingUnavailable(
+            purpose,
+            without_password(str(error).partition("\n")[0].rstrip(".")),
+            "See that MLflow runs; the release log and the store are not affected",
+        ) from error
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+_ONE_TRY = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": f"{PROBE_S:.0f}",
+}
 
 
 def _fetch(question: Callable[[], T], answer: Future[T]) -> None:
@@ -143,5 +178,6 @@ def _fetch(question: Callable[[], T], answer: Future[T]) -> None:
         answer.set_exception(error)
 
 
-def _without_password(text: str) -> str:
+def without_password(text: str) -> str:
+    """A text with the users and passwords of all URLs in it left out."""
     return re.sub(r"://[^/@\s]*@", "://", text)

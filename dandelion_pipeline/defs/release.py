@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from dandelion_pipeline.defs.model_version import NAME
+from dandelion_pipeline.defs.patience import one_try_each
 from dandelion_pipeline.defs.registry import mirror
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.retries import transient_errors_retried
@@ -50,8 +51,8 @@ def published_model(
     live = "is live" if decision.promote else "is not live"
     level = logging.INFO if decision.promote else logging.WARNING
     context.log.log(level, f"model {bundle} {live}: {decision.reason}")
-    link = _registered(context, store.settings, opened, bundle, mlflow)
-    metadata = {**_metadata(opened, outcome, mlflow), **link}
+    link = _tell_mlflow(context, store.settings, opened, outcome, mlflow)
+    metadata = {**_metadata(opened, outcome), **mlflow.metadata, **link}
     if decision.promote:
         yield dg.MaterializeResult(metadata=metadata)
     else:
@@ -70,11 +71,10 @@ def _publish(
     while (outcome := publish(store, model, scores, origin)) is None:
         context.log.info("another model went live meanwhile: comparing again")
         scores = score(store, dataset, model)
-    mlflow.set_tags({"promoted": outcome.decision.promote, "reason": outcome.decision.reason})
     return outcome
 
 
-def _metadata(store: Store, outcome: Outcome, mlflow: Tracking) -> Metadata:
+def _metadata(store: Store, outcome: Outcome) -> Metadata:
     manifest = outcome.manifest
     return {
         "version": manifest.version,
@@ -83,24 +83,26 @@ def _metadata(store: Store, outcome: Outcome, mlflow: Tracking) -> Metadata:
         "accuracy": manifest.metrics.accuracy,
         "is_sample": manifest.data.is_sample,
         "address": store.address(layout.model_file(manifest.version, "")),
-        "mlflow_run": dg.MetadataValue.url(mlflow.link),
     }
 
 
-def _registered(
+def _tell_mlflow(
     context: dg.AssetExecutionContext,
     settings: Settings,
     store: Store,
-    bundle: str,
+    outcome: Outcome,
     mlflow: Tracking,
 ) -> Metadata:
-    """Bring MLflow's registry up to date. It is no part of the release: a failure is a warning."""
+    """Bring MLflow up to date. It is no part of the release: a failure is a warning."""
+    decision, bundle = outcome.decision, outcome.manifest.version
     try:
+        with one_try_each("saying in MLflow what became of the model"):
+            mlflow.set_tags({"promoted": decision.promote, "reason": decision.reason})
         number = mirror(settings, store).versions.get(bundle)
     except DandelionError as error:
         context.log.warning(f"the release stands, but MLflow's registry lags behind: {error}")
         return {}
     if number is None:  # damaged as soon as it was written; whoever opens it says so
         return {}
-    ui = mlflow.link.partition("#")[0]
-    return {"registered_version": dg.MetadataValue.url(f"{ui}#/models/{NAME}/versions/{number}")}
+    link = f"{settings.mlflow_ui}/#/models/{NAME}/versions/{number}"
+    return {"registered_version": dg.MetadataValue.url(link)}

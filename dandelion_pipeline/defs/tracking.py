@@ -4,11 +4,16 @@ dagster-mlflow's own hook ends the MLflow run after the step that comes last in 
 whatever became of the others. Here an asset that fails says so at once, and the Dagster
 run's final status has the last word (`close_runs`, called by the run-status sensors and by
 `dandelion run`).
+
+Training waits for an MLflow that is started anew, as long as MLflow's own client does. Opening
+and closing a run does not, so that publishing waits for nobody.
 """
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +22,19 @@ import dagster as dg
 import mlflow
 from dagster_mlflow.resources import MlFlow
 from mlflow import MlflowClient
-from mlflow.entities import RunStatus
+from mlflow.entities import Run, RunStatus
 
+from dandelion_pipeline.defs.patience import PatientMlflow, one_try_each
+from dandelion_pipeline.errors import TrackingUnavailable
 from dandelion_pipeline.settings import Settings, load_settings
 
 EXPERIMENT = "dandelion"
-_LOCAL_UI = "http://127.0.0.1:5001"
+
+PATIENCE_S = 14.0
+"""How long opening or closing a run waits for MLflow, all its answers together."""
+
+_TAKEN = frozenset({"RESOURCE_ALREADY_EXISTS"})
+_log = logging.getLogger(__name__)
 
 MLFLOW_STATUS = {
     dg.DagsterRunStatus.SUCCESS: RunStatus.FINISHED,
@@ -37,7 +49,13 @@ class Tracking:
     def __init__(self, opened: Any, settings: Settings) -> None:  # noqa: ANN401  made at run time
         self._mlflow = opened
         self.run_id: str = mlflow.active_run().info.run_id  # type: ignore[union-attr]
-        self.link = _run_link(settings, opened.experiment.experiment_id, self.run_id)
+        experiment = opened.experiment.experiment_id
+        self.link = f"{settings.mlflow_ui}/#/experiments/{experiment}/runs/{self.run_id}"
+
+    @property
+    def metadata(self) -> dict[str, dg.MetadataValue]:
+        """The link to the run, for an asset's metadata."""
+        return {"mlflow_run": dg.MetadataValue.url(self.link)}
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Keep what was chosen."""
@@ -66,21 +84,66 @@ class Tracking:
         except dg.RetryRequested:  # the step goes on, in this MLflow run
             raise
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            self._mlflow.end_run(RunStatus.to_string(RunStatus.KILLED))
+            self.end(RunStatus.KILLED)
             raise
         except BaseException:
-            self._mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
+            self.end(RunStatus.FAILED)
             raise
+
+    def end(self, status: int) -> None:
+        """End the run, unless it has ended. If MLflow is away, `close_runs` does it later."""
+        if mlflow.active_run() is None:
+            return
+        try:
+            with one_try_each(f"ending the MLflow run {self.run_id}"):
+                mlflow.end_run(RunStatus.to_string(status))
+        except TrackingUnavailable as error:
+            _log.warning(str(error))
+
+
+class Untracked(Tracking):
+    """What stands in for a run while MLflow is away: who must have it learns so at once.
+
+    Publishing needs none: a model without its curves is better than no model.
+    """
+
+    def __init__(self, away: TrackingUnavailable) -> None:
+        self._away = away
+        self.run_id = ""
+
+    @property
+    def metadata(self) -> dict[str, dg.MetadataValue]:
+        """Nothing to link to."""
+        return {}
+
+    @property
+    def _mlflow(self) -> Any:  # noqa: ANN401  as in Tracking
+        raise self._away
+
+    def end(self, status: int) -> None:
+        """Nothing has begun."""
 
 
 @dg.resource(description="One MLflow run for each Dagster run, through dagster-mlflow.")
 def mlflow_tracking(context: dg.InitResourceContext) -> Iterator[Tracking]:
     """Open the MLflow run of this Dagster run, or go on with it."""
     settings = load_settings()
-    ensure_experiment(settings)
+    try:
+        ensure_experiment(settings)
+    except TrackingUnavailable as error:
+        yield Untracked(error)
+        return
+    tracking = Tracking(_open(context, settings), settings)
+    try:
+        yield tracking
+    finally:
+        tracking.end(RunStatus.FINISHED)  # unless an asset failed: see `failures_recorded`
+
+
+def _open(context: dg.InitResourceContext, settings: Settings) -> MlFlow:
     run = context.run
     assert run is not None, "an MLflow run belongs to a Dagster run"  # noqa: S101
-    opened = MlFlow(  # type: ignore[no-untyped-call]
+    return MlFlow(  # type: ignore[no-untyped-call]
         SimpleNamespace(
             log=context.log,
             dagster_run=run,
@@ -91,11 +154,6 @@ def mlflow_tracking(context: dg.InitResourceContext) -> Iterator[Tracking]:
             },
         )
     )
-    try:
-        yield Tracking(opened, settings)
-    finally:
-        if mlflow.active_run() is not None:  # no asset failed: see `failures_recorded`
-            mlflow.end_run()
 
 
 def close_runs(settings: Settings, dagster_run_id: str, status: dg.DagsterRunStatus) -> list[str]:
@@ -103,31 +161,45 @@ def close_runs(settings: Settings, dagster_run_id: str, status: dg.DagsterRunSta
 
     Returns:
         The MLflow runs whose status was changed.
+
+    Raises:
+        TrackingUnavailable: MLflow is not there.
     """
-    client = MlflowClient(settings.tracking_uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    if experiment is None:
-        return []
+    client = PatientMlflow(settings, "closing the MLflow run", PATIENCE_S)
     wanted = RunStatus.to_string(MLFLOW_STATUS[status])
-    runs = client.search_runs(
-        [experiment.experiment_id], f"tags.dagster_run_id = '{dagster_run_id}'"
-    )
+    runs = client.ask(lambda asked: _runs_of(asked, dagster_run_id))
     wrong = [run.info.run_id for run in runs if run.info.status != wanted]
     for run_id in wrong:
-        client.set_terminated(run_id, wanted)
+        client.ask(partial(_terminate, run_id=run_id, status=wanted))
     return wrong
 
 
+def _runs_of(client: MlflowClient, dagster_run_id: str) -> list[Run]:
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None:
+        return []
+    of_the_run = f"tags.dagster_run_id = '{dagster_run_id}'"
+    return list(client.search_runs([experiment.experiment_id], of_the_run))
+
+
+def _terminate(client: MlflowClient, run_id: str, status: str) -> None:
+    client.set_terminated(run_id, status)
+
+
 def ensure_experiment(settings: Settings) -> None:
-    """Make the experiment; the embedded one keeps its files under `DANDELION_HOME`."""
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    client = MlflowClient(settings.tracking_uri)
+    """Make the experiment; the embedded one keeps its files under `DANDELION_HOME`.
+
+    Any number of processes may do so at once.
+
+    Raises:
+        TrackingUnavailable: MLflow is not there.
+    """
+    client = PatientMlflow(settings, "keeping runs", PATIENCE_S)
+    client.ask_unless(_TAKEN, lambda asked: _make_experiment(asked, settings))
+
+
+def _make_experiment(client: MlflowClient, settings: Settings) -> None:
     if client.get_experiment_by_name(EXPERIMENT) is None:
         embedded = settings.tracking_uri.startswith("sqlite:")
         location = (settings.mlflow_artifacts / EXPERIMENT).as_uri() if embedded else None
         client.create_experiment(EXPERIMENT, artifact_location=location)
-
-
-def _run_link(settings: Settings, experiment_id: str, run_id: str) -> str:
-    base = settings.tracking_uri if settings.tracking_uri.startswith("http") else _LOCAL_UI
-    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"

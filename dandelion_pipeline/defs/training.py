@@ -58,7 +58,7 @@ def trained_model(
             "seconds": record.seconds,
             "is_sample": record.data.is_sample,
             "learning_curves": picture(curves, "png", "loss and accuracy by epoch"),
-            "mlflow_run": dg.MetadataValue.url(mlflow.link),
+            **mlflow.metadata,
         }
     )
     return model
@@ -100,7 +100,7 @@ def evaluation(
             "champion_accuracy": metrics.champion_accuracy,
             "is_sample": trained_model.record.data.is_sample,
             "confusion_matrix": picture(matrix, "png", "test photos by given and predicted label"),
-            "mlflow_run": dg.MetadataValue.url(mlflow.link),
+            **mlflow.metadata,
         }
     )
     return table

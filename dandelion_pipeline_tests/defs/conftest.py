@@ -1,10 +1,12 @@
 """A walk through the whole graph on sixty small generated photos."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from dandelion_pipeline.cli.pipeline import Pipeline
 from dandelion_pipeline.images.landing import import_photos
@@ -46,3 +48,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         sample = SampleSpec(per_class=30, size=(64, 48))
         import_photos(store, open_source("sample", sample=sample), DAY)
         yield Place(settings, store, Pipeline(settings))
+
+
+@pytest.fixture(scope="package")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables, made once: that takes seconds."""
+    path: Path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def embedded(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A home with a registry that holds nothing."""
+    home = tmp_path / "home"
+    use_home(monkeypatch, home)
+    home.mkdir()
+    shutil.copy(empty_database, home / "mlflow.db")
+    return Settings(home=home)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Store:
+    """A store that holds nothing."""
+    return open_store((tmp_path / "store").as_uri())

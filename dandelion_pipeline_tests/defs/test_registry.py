@@ -14,9 +14,7 @@ from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import dagster as dg
 import mlflow
-import pyarrow as pa
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
@@ -25,34 +23,18 @@ from dandelion_pipeline.cli.up import _mlflow as mlflow_service
 from dandelion_pipeline.defs import patience, registry
 from dandelion_pipeline.defs.model_version import NAME
 from dandelion_pipeline.defs.registry import CHALLENGER, CHAMPION, Mirrored, mirror
-from dandelion_pipeline.defs.release import published_model
-from dandelion_pipeline.defs.resources import StoreResource
-from dandelion_pipeline.defs.tracking import EXPERIMENT, Tracking
+from dandelion_pipeline.defs.tracking import EXPERIMENT
 from dandelion_pipeline.errors import TrackingUnavailable
 from dandelion_pipeline.release import log
-from dandelion_pipeline.release.bundle import put_files
 from dandelion_pipeline.release.promotion import promote, rollback
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store, sha256_hex
-from dandelion_pipeline.training.dataset import build_dataset
-from dandelion_pipeline.training.fit import TrainedModel
-from dandelion_pipeline.training.score import score
-from dandelion_pipeline_tests.defs.conftest import DAY, use_home
+from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.processes import free_port, running
-from dandelion_pipeline_tests.tiny_models import CLASSES, SAMPLE, publish, put_bundle
-from dandelion_pipeline_tests.training.test_publish import challenger, coloured
+from dandelion_pipeline_tests.tiny_models import SAMPLE, publish, put_bundle
 
 BY_PEOPLE = {"who": "a test", "why": "it is being tested"}
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's tables, made once: that takes seconds."""
-    path: Path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -63,16 +45,6 @@ def server_url(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -
     (service,) = mlflow_service(Settings(home=home, mlflow_tracking_uri=""), free_port())
     with running(service.command, url=service.url + service.path, env=service.env):
         yield service.url
-
-
-@pytest.fixture
-def embedded(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A home with a registry that holds nothing."""
-    home = tmp_path / "home"
-    use_home(monkeypatch, home)
-    home.mkdir()
-    shutil.copy(empty_database, home / "mlflow.db")
-    return Settings(home=home)
 
 
 @pytest.fixture
@@ -89,12 +61,6 @@ def settings(request: pytest.FixtureRequest) -> Settings:
     """Each kind of MLflow; what is tested with it holds for both."""
     settings: Settings = request.getfixturevalue(request.param)
     return settings
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Store:
-    """A store that holds nothing."""
-    return open_store((tmp_path / "store").as_uri())
 
 
 def ask(settings: Settings) -> MlflowClient:
@@ -468,86 +434,3 @@ def test_a_locked_database_is_given_up(
     assert "it took more than 1 seconds" in message
     assert seconds < 3
     assert log.live(folder).version == "second"
-
-
-class Untracked(Tracking):
-    """A run that MLflow does not know of."""
-
-    def __init__(self) -> None:
-        self.run_id = "none"
-        self.link = "http://127.0.0.1:5001/#/experiments/1/runs/none"
-
-    def set_tags(self, tags: object) -> None:
-        """Forget them."""
-
-    @contextmanager
-    def failures_recorded(self) -> Iterator[None]:
-        """Nothing is recorded."""
-        yield
-
-
-@pytest.fixture
-def judged(folder: Store) -> tuple[TrainedModel, pa.Table, pa.Table]:
-    """A model, its scores, and the data set that it was measured on."""
-    rows = []
-    for label in CLASSES:
-        for number in range(40):
-            data = coloured(label, number)
-            folder.put(layout.image(sha256_hex(data)), data)
-            rows.append({"sha256": sha256_hex(data), "label": label, "name": f"{number}.png"})
-    same = {"day": DAY, "keep": True, "is_sample": False}
-    dataset = build_dataset(pa.Table.from_pylist([{**row, **same} for row in rows]), "salt")
-    model = challenger(dataset, "made", flipped=False, sample=False)
-    put_files(folder, "made", model.bundle_files())
-    return model, score(folder, dataset, model), dataset
-
-
-def given(name: str, value: object) -> dg.AssetsDefinition:
-    @dg.asset(name=name)
-    def upstream() -> object:
-        return value
-
-    return upstream
-
-
-def materialise(store: Store, judged: tuple[TrainedModel, pa.Table, pa.Table]) -> dict[str, object]:
-    """Run `published_model` in Dagster; its metadata."""
-    names = ("trained_model", "evaluation", "dataset")
-    upstream = [given(name, value) for name, value in zip(names, judged, strict=True)]
-    result = dg.materialize(
-        [*upstream, published_model],
-        resources={
-            "store": StoreResource(url=store.url),
-            "mlflow": Untracked(),
-            "io_manager": dg.mem_io_manager,
-        },
-    )
-    assert result.success
-    (made,) = result.asset_materializations_for_node("published_model")
-    return {name: entry.value for name, entry in made.metadata.items()}
-
-
-def test_publishing_brings_the_registry_up_to_date_and_links_to_it(
-    embedded: Settings, folder: Store, judged: tuple[TrainedModel, pa.Table, pa.Table]
-) -> None:
-    metadata = materialise(folder, judged)
-    assert aliases(embedded) == {CHAMPION: "made"}
-    link = "http://127.0.0.1:5001/#/models/dandelion/versions/1"
-    assert metadata["registered_version"] == link
-
-
-@pytest.mark.usefixtures("embedded")
-def test_publishing_succeeds_while_mlflow_is_away_and_warns(
-    folder: Store,
-    judged: tuple[TrainedModel, pa.Table, pa.Table],
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
-    metadata = materialise(folder, judged)
-    assert "registered_version" not in metadata
-    assert log.live(folder).version == "made"
-    said = capfd.readouterr().err
-    assert "WARNING" in said
-    assert "the release stands" in said
-    assert "up to date with the next release" in said
