@@ -11,21 +11,23 @@ IMAGES ?=
 LABELS ?=
 PRESET ?=
 RETRAIN ?=
+STORE ?=
 
-.PHONY: help run up compose-up compose-down test test-stack bench lint format lock clean
+.PHONY: help run up compose-up compose-down backup restore check-stack test test-stack bench lint format lock clean
 
 help:
 	@echo "make run [IMAGES=folder|url] [PRESET=fast|best]   photos in, a published model out"
 	@echo "make up                                           the API, the page, Dagster and MLflow"
+	@echo "make run STORE=s3, make up STORE=s3               the same on an S3 server of their own"
 	@echo "make compose-up [PROFILES=airflow]                the whole stack in containers"
 	@echo "make test | test-stack | lint | bench | format | lock"
 
 run: .venv/installed
 	@$(BIN)/dandelion run --images "$(IMAGES)" --labels "$(LABELS)" \
-		$(if $(PRESET),--preset "$(PRESET)") $(if $(RETRAIN),--retrain)
+		$(if $(PRESET),--preset "$(PRESET)") $(if $(RETRAIN),--retrain) $(if $(STORE),--store "$(STORE)")
 
 up: .venv/installed
-	@exec $(BIN)/dandelion up
+	@exec $(BIN)/dandelion up $(if $(STORE),--store "$(STORE)")
 
 test: .venv/installed
 	$(BIN)/pytest

@@ -47,19 +47,10 @@ def seaweedfs(folder: Path, *flags: str) -> Iterator[S3Server]:
     Raises:
         RuntimeError: it did not start; the message holds what it said.
     """
-    ports = _free_ports(10)
-    server = S3Server(
-        f"s3://{BUCKET}",
-        {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports[0]}",
-            "AWS_ACCESS_KEY_ID": "dandelion-tests",
-            "AWS_SECRET_ACCESS_KEY": uuid.uuid4().hex,
-            "AWS_REGION": "us-east-1",
-        },
-    )
+    server, command = seaweedfs_command(folder)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*_command(folder, ports), *flags],
+            [*command, *flags],
             env={**os.environ, **server.environment},
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -70,6 +61,32 @@ def seaweedfs(folder: Path, *flags: str) -> Iterator[S3Server]:
     finally:
         process.kill()  # its data is thrown away; asked nicely it takes ten seconds
         process.wait()
+
+
+def seaweedfs_command(folder: Path) -> tuple[S3Server, list[str]]:
+    """How a server on free ports is started, with its own environment, and what it will be."""
+    ports = _free_ports(10)
+    server = S3Server(
+        f"s3://{BUCKET}",
+        {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports[0]}",
+            "AWS_ACCESS_KEY_ID": "dandelion-tests",
+            "AWS_SECRET_ACCESS_KEY": uuid.uuid4().hex,
+            "AWS_REGION": "us-east-1",
+        },
+    )
+    return server, _command(folder, ports)
+
+
+def takes_objects(server: S3Server) -> bool:
+    """Whether the bucket takes an object; the port answers some time before."""
+    store = open_store(server.url, server.options)
+    try:
+        store.put("ready", b"")
+        store.list_objects("")
+    except DandelionError:
+        return False
+    return True
 
 
 def _free_ports(count: int) -> list[int]:
@@ -99,15 +116,9 @@ def _command(folder: Path, ports: Sequence[int]) -> list[str]:
 def _wait_until_it_answers(
     server: S3Server, process: subprocess.Popen[bytes], log: Path, seconds: float = 30
 ) -> None:
-    """Wait until the bucket takes an object; the port answers some time before."""
     deadline = time.monotonic() + seconds
-    store = open_store(server.url, server.options)
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            store.put("ready", b"")
-            store.list_objects("")
-        except DandelionError:
-            time.sleep(0.1)
-        else:
+        if takes_objects(server):
             return
+        time.sleep(0.1)
     raise RuntimeError(f"SeaweedFS did not start: {log.read_text()[-2000:]}")

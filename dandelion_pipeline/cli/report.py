@@ -47,8 +47,8 @@ def progress(step: str) -> Iterator[Progress]:
         yield bar
 
 
-def show_model(store: Store, manifest: Manifest, live: Release | None) -> None:
-    """The table of counts, the accuracy, the version, where it lies, and what comes next."""
+def show_model(store: Store, manifest: Manifest, live: Release | None, then: str) -> None:
+    """The counts, the accuracy, the version, where it lies, and the command to go on with."""
     out.print()
     out.print(_counts(manifest))
     metrics = manifest.metrics
@@ -65,7 +65,7 @@ def show_model(store: Store, manifest: Manifest, live: Release | None) -> None:
     if manifest.data.is_sample:
         out.print(Text(f"  SAMPLE   {SAMPLE_WARNING}", style="bold yellow"))
         out.print(Text("           On your photos: make run IMAGES=folder-of-class-folders"))
-    out.print(Text.assemble(("     next  ", "bold"), "make up"))
+    out.print(Text.assemble(("     next  ", "bold"), then))
     out.print(Text("           then: curl -F file=@photo.jpg http://127.0.0.1:8000/predict"))
 
 

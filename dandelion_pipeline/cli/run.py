@@ -7,6 +7,7 @@ import typer
 
 from dandelion_pipeline.cli.images import LABELS_HELP, SOURCE_HELP, bring_in, split_labels
 from dandelion_pipeline.cli.report import out, say, show_model
+from dandelion_pipeline.cli.store_choice import S3PortOption, StoreOption, chosen_store
 from dandelion_pipeline.errors import DatasetError, Interrupted, Refused, SourceError
 from dandelion_pipeline.images.intake import REJECTED, intake_rows, real_labels, waiting_days
 from dandelion_pipeline.images.landing import FIRST_DAY, ImportSummary, is_ingested, today
@@ -14,7 +15,7 @@ from dandelion_pipeline.images.sources import PhotoSource, open_source
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import Manifest
-from dandelion_pipeline.settings import Settings, load_settings
+from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
@@ -33,20 +34,23 @@ def run(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train even if nothing changed.")
     ] = False,
+    kind: StoreOption = "",
+    s3_port: S3PortOption = 8333,
 ) -> None:
     """Bring photos in, train on all there are, and publish the model if it is good enough."""
     started = time.monotonic()
-    settings = load_settings()
-    store = open_store(settings.store)
-    try:
-        manifest = _made(settings, store, images, split_labels(labels), preset, retrain=retrain)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "the run",
-            f"it was stopped; {_live_model(store)}",
-            "Run the same command again: photos that are in already are not copied again",
-        ) from None
-    show_model(store, manifest, log.live_or_none(store))
+    with chosen_store(kind, s3_port, may_join=True) as (settings, _):
+        store = open_store(settings.store)
+        try:
+            manifest = _made(settings, store, images, split_labels(labels), preset, retrain=retrain)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "the run",
+                f"it was stopped; {_live_model(store)}",
+                "Run the same command again: photos that are in already are not copied again",
+            ) from None
+        then = f"make up STORE={kind}" if kind else "make up"
+        show_model(store, manifest, log.live_or_none(store), then)
     out.print(f"     took  {time.monotonic() - started:.0f} s")
 
 

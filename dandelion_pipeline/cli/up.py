@@ -1,6 +1,8 @@
 """`dandelion up`: the API, the page, Dagster and MLflow, until Ctrl-C."""
 
 import os
+import shlex
+import signal
 import socket
 import sys
 import threading
@@ -15,8 +17,11 @@ import typer
 from honcho.manager import Manager
 from rich.text import Text
 
+from dandelion_pipeline.cli.local_s3 import LocalS3
 from dandelion_pipeline.cli.report import out
-from dandelion_pipeline.errors import SettingsError
+from dandelion_pipeline.cli.s3_environment import environment_file
+from dandelion_pipeline.cli.store_choice import S3PortOption, StoreOption, chosen_store
+from dandelion_pipeline.errors import SettingsError, StoreUnavailable
 from dandelion_pipeline.settings import Settings, load_settings
 
 LOOPBACK = "127.0.0.1"
@@ -45,26 +50,65 @@ def up(
     webapp_port: Annotated[int, typer.Option(envvar="DANDELION_WEBAPP_PORT")] = 8501,
     dagster_port: Annotated[int, typer.Option(envvar="DANDELION_DAGSTER_PORT")] = 3000,
     mlflow_port: Annotated[int, typer.Option(envvar="DANDELION_MLFLOW_PORT")] = 5001,
+    kind: StoreOption = "",
+    s3_port: S3PortOption = 8333,
 ) -> None:
     """Start everything on loopback, print the addresses, and stop everything on Ctrl-C."""
     settings = load_settings()
     services = [
         _api(api_port),
         _webapp(webapp_port, api_port),
-        _dagster(dagster_port),
+        _dagster(dagster_port, mlflow_port),
         *_mlflow(settings, mlflow_port),
     ]
     for service in services:
         _check_port(service)
-    _prepare(settings)
+    with chosen_store(kind, s3_port, may_join=False) as (settings, server):
+        _prepare(settings)
+        code = _serve(services, server, _store_lines(settings, server))
+    sys.exit(code)
+
+
+def _serve(services: Sequence[Service], server: LocalS3 | None, store: Sequence[Text]) -> int:
+    """Run the services until a signal, or until one of them or the S3 server ends."""
     manager = Manager()
     for service in services:
         command = " ".join(f"'{part}'" for part in service.command)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **service.env}
         manager.add_process(service.name, f"exec {command}", env=environment)
-    threading.Thread(target=_announce, args=(services,), daemon=True).start()
+    over = threading.Event()
+    threading.Thread(target=_announce, args=(services, store), daemon=True).start()
+    if server is not None:
+        threading.Thread(target=_watch, args=(server, over), daemon=True).start()
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # the terminal is closed; not so by nohup
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     manager.loop()
-    sys.exit(0 if manager.returncode in _STOPPED_BY_US else manager.returncode)
+    over.set()
+    if server is not None:
+        server.check()
+    return 0 if manager.returncode in _STOPPED_BY_US else int(manager.returncode or 0)
+
+
+def _watch(server: LocalS3, over: threading.Event) -> None:
+    """Stop the rest if the S3 server ends by itself."""
+    while not over.wait(_LOOK_EVERY_S):
+        try:
+            server.check()
+        except StoreUnavailable:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+def _store_lines(settings: Settings, server: LocalS3 | None) -> list[Text]:
+    """Where the S3 server is, and how other commands reach it."""
+    if server is None:
+        return []
+    file = shlex.quote(str(environment_file(settings)))
+    what = f"S3 server: {settings.store} (SeaweedFS)"
+    return [
+        Text.assemble((f"  {server.endpoint:<24}", "bold"), what),
+        Text(f"{'':<26}for other commands: . {file}"),
+    ]
 
 
 _STOPPED_BY_US = (0, 130, 143)
@@ -110,7 +154,7 @@ def _page_key() -> dict[str, str]:
     return {"DANDELION_API_KEY": key} if key else {}
 
 
-def _dagster(port: int) -> Service:
+def _dagster(port: int, mlflow_port: int) -> Service:
     module = "dandelion_pipeline.definitions"
     options = ["-m", module, "-h", LOOPBACK, "-p", str(port), "--log-level", "warning"]
     return Service(
@@ -119,6 +163,7 @@ def _dagster(port: int) -> Service:
         port,
         [sys.executable, "-m", "dagster", "dev", *options],
         "/server_info",
+        {"DANDELION_MLFLOW_PORT": str(mlflow_port)},  # for its links
     )
 
 
@@ -147,12 +192,12 @@ def _check_port(service: Service) -> None:
     except OSError as error:
         raise SettingsError(
             f"port {service.port} for {service.name}",
-            f"it cannot be used ({error.strerror})",
+            f"it cannot be used ({os.strerror(error.errno or 0)})",
             f"Stop what listens there, or set DANDELION_{service.name.upper()}_PORT",
         ) from None
 
 
-def _announce(services: Sequence[Service]) -> None:
+def _announce(services: Sequence[Service], store: Sequence[Text]) -> None:
     waiting = list(services)
     while waiting:
         time.sleep(_LOOK_EVERY_S)
@@ -161,6 +206,8 @@ def _announce(services: Sequence[Service]) -> None:
     out.print("All is up. Ctrl-C stops everything.", style="bold green")
     for service in services:
         out.print(Text.assemble((f"  {service.url:<24}", "bold"), service.what))
+    for line in store:
+        out.print(line)
     out.print()
 
 
