@@ -81,15 +81,24 @@ compose-up: # make compose-up [PROFILES=airflow]; writes .env with generated sec
 compose-down:
 	$(COMPOSE) --profile airflow down
 
+backup: # make backup TO=folder; the API goes on answering
+	@docker/backup.sh save "$(TO)"
+
+restore: # make restore FROM=folder; into an empty stack
+	@docker/backup.sh restore "$(FROM)"
+
+check-stack: # make check-stack [CHECKS="chain restarts backup rotation"]; starts the whole stack and tries it
+	@$(PYTHON) docker/check_stack.py $(CHECKS)
+
 # Airflow pins what the pipeline does not, so it lives on its own; the DAG needs our base alone.
 AIRFLOW := .venv-airflow/bin
 AIRFLOW_VERSION := 3.3.2
 
-.venv-airflow/installed: requirements/airflow.txt pyproject.toml
-	@echo "Setting up .venv-airflow with Airflow $(AIRFLOW_VERSION): a minute or two, once."
+.venv-airflow/installed: requirements/airflow-tests.txt pyproject.toml
+	@echo "Setting up .venv-airflow with Airflow $(AIRFLOW_VERSION): a minute, once."
 	@$(PYTHON) -m venv .venv-airflow
-	@$(AIRFLOW)/pip install -qq --disable-pip-version-check apache-airflow==$(AIRFLOW_VERSION) "setuptools>=77"
-	@$(AIRFLOW)/pip install -qq --disable-pip-version-check --no-build-isolation --editable .
+	@$(AIRFLOW)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/airflow-tests.txt
+	@$(AIRFLOW)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 clean:

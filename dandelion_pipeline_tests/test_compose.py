@@ -98,13 +98,14 @@ def test_only_the_stores_wait_for_nothing() -> None:
         "minio",
         "postgres",
         "redis",
+        "archive",
     }
 
 
 def test_a_laptop_leaves_out_airflow_and_its_redis_and_nothing_else() -> None:
-    optional = {name for name, s in SERVICES.items() if s.get("profiles")}
+    optional = {name for name, s in SERVICES.items() if s.get("profiles") == ["airflow"]}
     assert optional == {name for name in SERVICES if name.startswith("airflow-")} | {"redis"}
-    assert all(SERVICES[name]["profiles"] == ["airflow"] for name in optional)
+    assert {name for name, s in SERVICES.items() if s.get("profiles")} == optional | {"archive"}
     for name in set(SERVICES) - optional:  # compose would refuse to start them without the profile
         assert not optional & set(waits_for(SERVICES[name])), name
 
@@ -130,6 +131,12 @@ def test_boto3_and_obstore_sign_for_the_same_region(service: dict[str, Any]) -> 
         assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"]
 
 
+def test_links_to_mlflow_open_where_its_port_is_mapped() -> None:
+    (port,) = SERVICES["mlflow"]["ports"]
+    link = SERVICES["dagster-code"]["environment"]["DANDELION_MLFLOW_UI_URL"]
+    assert link == f"http://{port.removesuffix(':5001')}"
+
+
 def test_every_file_that_is_mounted_exists_and_stays_as_it_is(service: dict[str, Any]) -> None:
     for volume in service.get("volumes", []):
         source, _, mode = re.fullmatch(r"(\$\{[^}]*\}|[^:]+):([^:]+):?(\w*)", volume).groups()  # type: ignore[union-attr]
@@ -140,6 +147,11 @@ def test_every_file_that_is_mounted_exists_and_stays_as_it_is(service: dict[str,
             assert mode == "ro"
         else:
             assert source in COMPOSE["volumes"]
+
+
+def test_a_backup_has_every_volume() -> None:
+    mounted = {v for v in SERVICES["archive"]["volumes"] if not v.startswith(".")}
+    assert mounted == {f"{name}:/volumes/{name}" for name in COMPOSE["volumes"]}
 
 
 def test_no_secret_has_a_default() -> None:

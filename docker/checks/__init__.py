@@ -1,0 +1,1 @@
+"""What `docker/check_stack.py` does to the compose stack, step by step."""
