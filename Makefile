@@ -60,6 +60,8 @@ lock: .venv/installed
 	$(LOCK) --extra webapp --constraint requirements/dev.txt --output-file requirements/webapp.txt
 	$(LOCK) --extra mlflow --constraint requirements/dev.txt --output-file requirements/mlflow.txt
 	$(LOCK) --constraint requirements/dev.txt --output-file requirements/airflow.txt
+	printf '%s\n' apache-airflow==$(AIRFLOW_VERSION) asyncpg psycopg2-binary "setuptools>=77" | \
+		$(LOCK) - --strip-extras --constraint requirements/airflow.txt --output-file requirements/airflow-tests.txt
 	echo "setuptools>=77" | $(subst pyproject.toml,-,$(LOCK)) --constraint requirements/dev.txt --output-file requirements/build.txt
 
 .venv/installed: requirements/dev.txt pyproject.toml

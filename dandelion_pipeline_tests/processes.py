@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -56,6 +57,17 @@ def stop(
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait()
+
+
+def signal_family(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    """Send a signal to a process and to all that descend from it."""
+    for pid in _family(process.pid):
+        os.kill(pid, how)
+
+
+def _family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _family(int(child)))]
 
 
 def answers(url: str, process: subprocess.Popen[bytes], patience: float) -> bool:

@@ -1,14 +1,11 @@
 """Dagster's own daemon follows the real Airflow, is killed at every step, and takes the days in."""
 
-import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._grpc.client import DagsterGrpcClient
 
 from dandelion_pipeline.defs.airflow_api import SUCCESS
 from dandelion_pipeline.defs.airflow_runs import DATA_INGESTION, IDENTITY
@@ -16,9 +13,11 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import read_table
 from dandelion_pipeline_tests.defs import daemon_ticks
 from dandelion_pipeline_tests.processes import free_port
-from dandelion_pipeline_tests.stack.airflow_server import READER, running, wait
+from dandelion_pipeline_tests.stack.airflow_server import READER
+from dandelion_pipeline_tests.stack.code_server import code_server_at
 from dandelion_pipeline_tests.stack.conftest import SHARE, Stack
 from dandelion_pipeline_tests.stack.following import defs
+from dandelion_pipeline_tests.stack.services import clean_environment, running_services
 
 QUEUE = """
 telemetry: {enabled: false}
@@ -40,9 +39,8 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment(stack: Stack, home: Path) -> dict[str, str]:
     """What Dagster's processes find."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DANDELION_")}
     return {
-        **kept,
+        **clean_environment(),
         **stack.environment,
         "DAGSTER_HOME": str(home),
         "DANDELION_HOME": str(home),
@@ -62,12 +60,16 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
 def code_server(home: Path, environment: dict[str, str]) -> Iterator[int]:
     """The port of one that the test's own daemon asks."""
     port = free_port()
-    where = ["--host", "127.0.0.1", "--port", str(port), "-m", LOCATION]
-    command = [sys.executable, "-W", "ignore", "-m", "dagster", "api", "grpc", *where]
-    with running(command, environment, home / "code.log"):
-        client = DagsterGrpcClient(port=port, host="127.0.0.1")
-        wait(lambda: client.health_check_query() == "SERVING", "the code server")  # type: ignore[no-untyped-call]
+    with running_services(home) as services:
+        services.start(code_server_at(port, LOCATION, environment))
+        services.wait("dagster-code")
         yield port
+
+
+@pytest.fixture(scope="module", autouse=True)
+def photos(stack: Stack) -> None:
+    stack.await_schedule()
+    stack.drop("follow", SHARE * (len(STEPS) + 1))
 
 
 def ended(stack: Stack) -> tuple[list[str], list[str]]:
@@ -98,6 +100,8 @@ def test_a_daemon_killed_at_any_step_records_and_requests_each_run_once(
 ) -> None:
     days = {step: f"2026-03-{number + 1:02}" for number, step in enumerate(STEPS)}
     with daemon_ticks.daemon(environment, code_server) as killable:
+        while recorded(instance) != ended(stack)[0]:  # what other tests left, by the batch
+            assert killable.look("sensor", "airflow_sensor") == 0
         for step, day in days.items():
             stack.airflow.run(DATA_INGESTION, {"logical_date": None, "conf": {"day": day}})
             died = killable.look("sensor", "airflow_sensor", die_at=step)
