@@ -21,7 +21,12 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], *, url: str, env: Mapping[str, str], patience: float = 60
+    command: Sequence[str],
+    *,
+    url: str,
+    env: Mapping[str, str],
+    patience: float = 60,
+    cwd: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that answers at a URL, with ``env`` added to this one's environment.
 
@@ -32,6 +37,7 @@ def running(
         process = subprocess.Popen(
             command,
             env={**os.environ, **env},
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

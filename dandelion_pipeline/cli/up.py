@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated
 
 import httpx
@@ -38,6 +39,8 @@ class Service:
     command: Sequence[str]
     path: str = "/"
     env: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    """Where it runs; None for here."""
 
     @property
     def url(self) -> str:
@@ -58,7 +61,7 @@ def up(
     services = [
         _api(api_port),
         _webapp(webapp_port, api_port),
-        _dagster(dagster_port, mlflow_port),
+        _dagster(settings, dagster_port, mlflow_port),
         *_mlflow(settings, mlflow_port),
     ]
     for service in services:
@@ -75,7 +78,8 @@ def _serve(services: Sequence[Service], server: LocalS3 | None, store: Sequence[
     for service in services:
         command = " ".join(f"'{part}'" for part in service.command)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **service.env}
-        manager.add_process(service.name, f"exec {command}", env=environment)
+        folder = service.folder and str(service.folder)
+        manager.add_process(service.name, f"exec {command}", env=environment, cwd=folder)
     over = threading.Event()
     threading.Thread(target=_announce, args=(services, store), daemon=True).start()
     if server is not None:
@@ -119,6 +123,7 @@ def _prepare(settings: Settings) -> None:
     from dandelion_pipeline.cli.pipeline import prepare_dagster_home  # noqa: PLC0415
     from dandelion_pipeline.defs.tracking import ensure_experiment  # noqa: PLC0415
 
+    settings.folder.mkdir(parents=True, exist_ok=True)
     prepare_dagster_home(settings)
     ensure_experiment(settings)
 
@@ -154,7 +159,7 @@ def _page_key() -> dict[str, str]:
     return {"DANDELION_API_KEY": key} if key else {}
 
 
-def _dagster(port: int, mlflow_port: int) -> Service:
+def _dagster(settings: Settings, port: int, mlflow_port: int) -> Service:
     module = "dandelion_pipeline.definitions"
     options = ["-m", module, "-h", LOOPBACK, "-p", str(port), "--log-level", "warning"]
     return Service(
@@ -163,7 +168,10 @@ def _dagster(port: int, mlflow_port: int) -> Service:
         port,
         [sys.executable, "-m", "dagster", "dev", *options],
         "/server_info",
-        {"DANDELION_MLFLOW_PORT": str(mlflow_port)},  # for its links
+        # The port is for its links. Dagster lets a .env of its folder overrule the environment, and
+        # that of a working copy is compose's: its keys open MinIO, not the store that we serve.
+        {"DANDELION_MLFLOW_PORT": str(mlflow_port), "DANDELION_HOME": str(settings.folder)},
+        settings.folder,
     )
 
 

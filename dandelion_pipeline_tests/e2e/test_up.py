@@ -36,12 +36,15 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(home: Home) -> Iterator[Stack]:
+def stack(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Started where compose's `.env` lies, which is not for `make up`."""
+    here = tmp_path_factory.mktemp("working-copy")
+    (here / ".env").write_text(f"DAGSTER_HOME={here}\nDANDELION_STORE_URL=s3://nowhere\n")
     ports = {name: free_port() for name in NAMES}
     env = {**home.env, **{f"DANDELION_{name}_PORT": str(port) for name, port in ports.items()}}
     health = {"DAGSTER": "/server_info", "MLFLOW": "/health", "WEBAPP": "/_stcore/health"}
     ready = f"http://127.0.0.1:{ports['API']}/readyz"
-    with running([DANDELION, "up"], url=ready, env=env, patience=120) as process:
+    with running([DANDELION, "up"], url=ready, env=env, patience=120, cwd=here) as process:
         manifest = open_bundle(home.store, home.live_version).manifest
         stack = Stack(process, ports, manifest)
         for name, path in health.items():

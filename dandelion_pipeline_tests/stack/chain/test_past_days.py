@@ -22,7 +22,15 @@ def backfill(chain: Chain) -> list[Run]:
     where = ["-w", str(chain.home / "workspace.yaml"), "-j", "ingestion_job"]
     span = ["--from", DAYS[0], "--to", DAYS[-1], "--noprompt"]
     command = [sys.executable, "-W", "ignore", "-m", "dagster", "job", "backfill", *where, *span]
-    subprocess.run(command, env=chain.environment, check=True, capture_output=True)
+    asked = subprocess.run(
+        command,
+        env=chain.environment,
+        cwd=chain.home,  # Dagster reads the .env of its folder, and a working copy may have one
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert asked.returncode == 0, asked.stderr
     wait(lambda: len(ingestions(chain)) >= before + len(DAYS), "the runs of the backfill")
     wait(lambda: all(run.status in ENDED for run in ingestions(chain)), "their ends")
     return ingestions(chain)[before:]

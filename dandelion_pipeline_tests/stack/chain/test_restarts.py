@@ -35,7 +35,7 @@ TURNS: list[tuple[str, Signals | None]] = [
 """Each service once; SIGKILL takes its children with it, as when a container dies."""
 
 FIRST = "2025-06-01"
-DAY_EVERY_S = 25
+DAY_EVERY_S = 6
 PATIENCE = 600
 
 
