@@ -20,6 +20,7 @@ help:
 	@echo "make up                                           the API, the page, Dagster and MLflow"
 	@echo "make run STORE=s3, make up STORE=s3               the same on an S3 server of their own"
 	@echo "make compose-up [PROFILES=airflow]                the whole stack in containers"
+	@echo "make backup TO=folder, make restore FROM=folder   all that the containers hold"
 	@echo "make test | test-stack | lint | bench | format | lock"
 
 run: .venv/installed

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     timezone: str = "UTC"
     """The time zone of both, such as ``Europe/Berlin``. Landing days are UTC days always."""
 
-    landing_threshold: int = Field(default=20, ge=1)
+    landing_threshold: int = Field(default=20, ge=0)
     """So many new files in a day's landing folder are taken in at once, not at the daily time."""
 
     alert_webhook: SecretStr | None = None

@@ -25,12 +25,18 @@ nux:
 concurrency:
   pools:
     default_limit: 1  # one ingestion and one training at a time
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    max_user_code_failure_retries: 60  # ten minutes: else what waits fails with a code server that
+    user_code_failure_retry_delay: 10  # is away, and Dagster cannot start it again either
 run_launcher:
   module: dandelion_pipeline.defs.launcher
   class: WatchedRunLauncher
 run_monitoring:
   enabled: true  # a run whose process was killed fails, and lets go of its slot
-  poll_interval_seconds: 20
+  poll_interval_seconds: 10
   free_slots_after_run_end_seconds: 10
   max_resume_run_attempts: 0
 run_retries:

@@ -7,6 +7,7 @@ killed or started anew: its runs would stay STARTED for ever, and keep their slo
 
 import json
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 import grpc
@@ -20,14 +21,49 @@ from dagster._serdes import deserialize_value
 
 _SERVER_TAG = ".dagster/grpc_info"  # written by DefaultRunLauncher
 _TIMEOUT_S = 10
-_LOOKS = 2
-"""So many looks in a row must find no server before its runs are given up: 20 to 40 seconds."""
+
+LOOKS_AWAY = 60
+"""So many looks in a row, 10 minutes, must find no server before its runs are given up."""
+
+LOOKS_BACK = 7
+"""So many looks at a server that was away: the daemon loads it again once a minute, and Dagster
+tries only once to run again what has failed."""
+
+
+class Seen(Enum):
+    """What a look at a run's code server finds."""
+
+    HAS_THE_RUN = "the code server has the run"
+    BUSY = "the code server is busy"
+    AWAY = "the code server is not there"
+    WITHOUT_THE_RUN = "the code server was started anew"
+
+
+class Watch:
+    """What the looks at one run say, one after the other."""
+
+    def __init__(self) -> None:
+        self._away = 0
+        self._back = 0
+
+    def look(self, seen: Seen) -> CheckRunHealthResult:
+        """Judge the run after another look."""
+        if seen is Seen.HAS_THE_RUN:
+            self._away = self._back = 0
+        if seen is Seen.AWAY:
+            self._away, self._back = self._away + 1, 0
+        if seen is Seen.WITHOUT_THE_RUN:
+            self._back += 1
+        gone = self._away >= LOOKS_AWAY and seen is Seen.AWAY
+        lost = seen is Seen.WITHOUT_THE_RUN and (not self._away or self._back >= LOOKS_BACK)
+        status = WorkerStatus.FAILED if gone or lost else WorkerStatus.RUNNING
+        return CheckRunHealthResult(status, seen.value)
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
     """Dagster's default launcher, with run monitoring (``run_monitoring`` in ``dagster.yaml``)."""
 
-    _unseen: dict[str, int]
+    _watches: dict[str, Watch]
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -39,30 +75,22 @@ class WatchedRunLauncher(DefaultRunLauncher):
         server = json.loads(run.tags.get(_SERVER_TAG, "null"))
         if server is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "it runs outside the code server")
-        try:
-            known = _knows(_client(server), run.run_id)
-        except DagsterUserCodeUnreachableError as error:
-            return self._not_there(run.run_id, error)
-        self._missed().pop(run.run_id, None)
-        if known:
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.FAILED, "the code server was started anew")
+        if not hasattr(self, "_watches"):  # Dagster's own constructor knows nothing of it
+            self._watches = {}
+        seen = _look(server, run.run_id)
+        verdict = self._watches.setdefault(run.run_id, Watch()).look(seen)
+        if seen is Seen.HAS_THE_RUN or verdict.status is WorkerStatus.FAILED:
+            del self._watches[run.run_id]
+        return verdict
 
-    def _not_there(
-        self, run_id: str, error: DagsterUserCodeUnreachableError
-    ) -> CheckRunHealthResult:
+
+def _look(server: Mapping[str, Any], run_id: str) -> Seen:
+    try:
+        return Seen.HAS_THE_RUN if _knows(_client(server), run_id) else Seen.WITHOUT_THE_RUN
+    except DagsterUserCodeUnreachableError as error:
         cause = error.__cause__
-        if not isinstance(cause, grpc.RpcError) or cause.code() is not grpc.StatusCode.UNAVAILABLE:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "the code server is busy")
-        looks = self._missed()[run_id] = self._missed().get(run_id, 0) + 1
-        if looks < _LOOKS:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "the code server is not there")
-        return CheckRunHealthResult(WorkerStatus.FAILED, "the code server is gone, and its runs")
-
-    def _missed(self) -> dict[str, int]:
-        if not hasattr(self, "_unseen"):  # Dagster's own constructor knows nothing of it
-            self._unseen = {}
-        return self._unseen
+        away = isinstance(cause, grpc.RpcError) and cause.code() is grpc.StatusCode.UNAVAILABLE
+        return Seen.AWAY if away else Seen.BUSY
 
 
 def _client(server: Mapping[str, Any]) -> DagsterGrpcClient:

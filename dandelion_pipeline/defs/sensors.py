@@ -28,7 +28,7 @@ def sensors(settings: Settings) -> list[dg.SensorDefinition]:
 def landing_requests(
     waiting: Mapping[str, Sequence[StoredObject]], threshold: int
 ) -> list[dg.RunRequest]:
-    """A run for each day with so many new files or more.
+    """A run for each day with more than so many new files.
 
     The key names the very files, so the same ones are asked for once however often the sensor
     looks, and once more when others have come.
@@ -36,7 +36,7 @@ def landing_requests(
     return [
         dg.RunRequest(run_key=f"landing:{day}:{_fingerprint(files)}", partition_key=day)
         for day, files in waiting.items()
-        if len(files) >= threshold and is_ingested(day)
+        if len(files) > threshold and is_ingested(day)
     ]
 
 
@@ -45,7 +45,7 @@ def _landing_sensor(settings: Settings) -> dg.SensorDefinition:
         job=ingestion_job,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Takes in a day as soon as {settings.landing_threshold} new files lie there.",
+        description=f"Takes in a day once over {settings.landing_threshold} new files lie there.",
     )
     def landing_sensor(store: StoreResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
         try:
@@ -55,7 +55,7 @@ def _landing_sensor(settings: Settings) -> dg.SensorDefinition:
             return
         number = sum(map(len, waiting.values()))
         few = dg.SkipReason(
-            f"{number} new files; a day is taken in at {settings.landing_threshold} or at the "
+            f"{number} new files; a day is taken in above {settings.landing_threshold} or at the "
             "daily time"
         )
         requests = landing_requests(waiting, settings.landing_threshold)

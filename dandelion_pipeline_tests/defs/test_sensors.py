@@ -32,10 +32,10 @@ def files(day: str, number: int, modified: datetime = NOON) -> list[StoredObject
     ("waiting", "asked"),
     [
         ({}, []),
-        ({DAY: 2}, []),
-        ({DAY: 3}, [DAY]),
+        ({DAY: 3}, []),
+        ({DAY: 4}, [DAY]),
         ({DAY: 30, NEXT: 2}, [DAY]),
-        ({DAY: 3, NEXT: 3}, [DAY, NEXT]),
+        ({DAY: 4, NEXT: 4}, [DAY, NEXT]),
         ({"2024-12-31": 9, TOMORROW: 9, today(): 9}, [today()]),
     ],
 )
@@ -83,14 +83,14 @@ def looked(store: StoreResource, threshold: int) -> tuple[list[dg.RunRequest], s
 
 def test_the_landing_sensor_looks_into_the_store(store: Store) -> None:
     resource = StoreResource(url=store.url)
-    assert "0 new files" in looked(resource, 2)[1]
+    assert "0 new files" in looked(resource, 1)[1]
     for number in range(2):
         store.put(layout.landing_photo(DAY, "grass", f"{number}.jpg"), photo((number, 99, 9)))
-    assert "2 new files; a day is taken in at 3" in looked(resource, 3)[1]
-    (request,), _ = looked(resource, 2)
+    assert "2 new files; a day is taken in above 2" in looked(resource, 2)[1]
+    (request,), _ = looked(resource, 1)
     assert request.partition_key == DAY
     ingest(store)
-    assert looked(resource, 2)[0] == []
+    assert looked(resource, 0)[0] == []
 
 
 def test_a_store_that_is_away_is_a_skip_with_the_reason() -> None:
@@ -98,7 +98,7 @@ def test_a_store_that_is_away_is_a_skip_with_the_reason() -> None:
     away = StoreResource.model_validate(
         {"url": "s3://bucket", "endpoint_url": "http://127.0.0.1:9", "max_attempts": 1, **given}
     )
-    requests, why = looked(away, 1)
+    requests, why = looked(away, 0)
     assert requests == []
     assert "AWS_ENDPOINT_URL" in why
 
