@@ -8,6 +8,7 @@ from dandelion_pipeline.defs.console import console
 from dandelion_pipeline.defs.dataset import clean_images, dataset
 from dandelion_pipeline.defs.ingest import raw_images
 from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
+from dandelion_pipeline.defs.lost_runs import lost_runs_sensor
 from dandelion_pipeline.defs.release import published_model
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.sensors import sensors
@@ -30,7 +31,7 @@ defs = dg.Definitions(
     ],
     jobs=[ingestion_job, training_job],
     schedules=schedules(_settings),
-    sensors=[*sensors(_settings), airflow_sensor(_settings)],
+    sensors=[*sensors(_settings), airflow_sensor(_settings), lost_runs_sensor],
     resources={
         "store": _store,
         "tables": TableIOManager(store=_store),

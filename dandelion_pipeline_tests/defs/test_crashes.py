@@ -14,6 +14,7 @@ import pytest
 from dagster._grpc.client import DagsterGrpcClient
 
 from dandelion_pipeline.cli.pipeline import prepare_dagster_home
+from dandelion_pipeline.defs.lost_runs import GIVEN_UP
 from dandelion_pipeline.images.intake import take_in
 from dandelion_pipeline.images.landing import import_photos
 from dandelion_pipeline.images.quality import clean
@@ -81,8 +82,20 @@ def runs() -> dict[str, tuple[str, str]]:
         }
 
 
+def lose_a_run() -> None:
+    """Leave a run behind that Dagster gave up."""
+    tags = {"dagster/partition": NEXT, "dagster/will_retry": "false"}
+    with dg.DagsterInstance.get() as instance:
+        lost = dg.DagsterRun(
+            job_name="ingestion_job", status=dg.DagsterRunStatus.FAILURE, tags=tags
+        )
+        instance.add_run(lost)
+        instance.report_engine_event(GIVEN_UP, lost)
+
+
 KINDS = {
     "landing_sensor": "sensor",
+    "lost_runs_sensor": "sensor",
     "daily_ingestion_schedule": "schedule",
     "weekly_training_schedule": "schedule",
 }
@@ -95,7 +108,10 @@ def test_a_daemon_killed_at_any_step_starts_one_run_a_key(
     killable: Daemon, name: str, step: str
 ) -> None:
     kind = KINDS[name]
-    if kind == "sensor":
+    if name == "lost_runs_sensor":
+        lose_a_run()
+        at = None
+    elif kind == "sensor":
         store = open_store(load_settings().store)
         store.put(layout.landing_photo(NEXT, "grass", f"{step}.jpg"), step.encode())
         at = None

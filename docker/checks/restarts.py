@@ -206,17 +206,22 @@ def _taken_in(dagster: Dagster, days: list[str]) -> None:
         return runs if all(run["status"] in ended for run in runs) else None
 
     runs = wait("the last ingestion runs", quiet, PATIENCE_S)
-    good = Counter(_key(run) for run in runs if run["status"] == "SUCCESS")
-    wrong = {key: good[key] for key in {_key(run) for run in runs} if good[key] != 1}
+    keys = _keys(runs)
+    good = Counter(keys[run["runId"]] for run in runs if run["status"] == "SUCCESS")
+    wrong = {key: good[key] for key in keys.values() if good[key] != 1}
     if wrong:
         raise Failed(f"these keys had another number of good runs than one: {wrong}")
     lost = [run for run in runs if run["status"] != "SUCCESS"]
     say(f"        {len(lost)} runs were lost with their service and started again")
 
 
-def _key(run: dict[str, Any]) -> str:
-    """What a run was asked for: the key of a sensor's look; a retry has it too."""
-    return str(run["tags"].get("dagster/run_key", run["runId"]))
+def _keys(runs: list[dict[str, Any]]) -> dict[str, str]:
+    """What each run was asked for, by its id: a retry, and what is asked again, for the same."""
+    keys: dict[str, str] = {}
+    for each in reversed(runs):  # the oldest first
+        key = str(each["tags"].get("dagster/run_key", each["runId"]))
+        keys[each["runId"]] = keys.get(key.removeprefix("lost:"), key)
+    return keys
 
 
 def _each_photo_once(started: dict[str, str]) -> None:
