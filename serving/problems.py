@@ -24,6 +24,7 @@ _STATUS_OF_REASON = {
     "unknown_format": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too_many_pixels": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "too_complex": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 _log = logging.getLogger(__name__)
 

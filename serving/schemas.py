@@ -81,7 +81,7 @@ class Problem(_Answer):
     detail: str = Field(description="What happened, why, and what to do")
     reason: str | None = Field(
         default=None,
-        description="Of a refused photo: `empty`, `broken`, `unknown_format`, `too_large` "
-        "or `too_many_pixels`",
+        description="Of a refused photo: `empty`, `broken`, `unknown_format`, `too_large`, "
+        "`too_many_pixels` or `too_complex`",
     )
     request_id: str = Field(description="The name of the request, also in `X-Request-ID`")

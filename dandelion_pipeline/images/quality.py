@@ -4,9 +4,8 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
 
-from dandelion_pipeline.images.decode import decode
+from dandelion_pipeline.images.decode import Photo, decode
 from dandelion_pipeline.images.intake import ACCEPTED
 from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.storage.store import Store
@@ -14,7 +13,7 @@ from dandelion_pipeline.storage.store import Store
 CLEAN_IMAGES = "clean_images"
 SMALLEST_SIDE = 32
 LOWEST_CONTRAST = 2.0
-MEASURES = "1"
+MEASURES = "2"
 """Names the way `measure` measures: photos measured in another way are measured again."""
 
 CLEAN_SCHEMA = pa.schema(
@@ -40,10 +39,10 @@ class Quality:
     """Measurements of one upright photo."""
 
     width: int
-    """Pixels."""
+    """Pixels of the file's photo, however small it was decoded."""
 
     height: int
-    """Pixels."""
+    """Pixels, like ``width``."""
 
     brightness: float
     """Mean luma, 0 (black) to 255 (white); ITU-R BT.601."""
@@ -52,10 +51,10 @@ class Quality:
     """Standard deviation of the luma."""
 
 
-def measure(image: Image.Image) -> Quality:
+def measure(photo: Photo) -> Quality:
     """Measure a photo."""
-    luma = np.asarray(image.convert("L"), dtype=np.float32)
-    return Quality(image.width, image.height, float(luma.mean()), float(luma.std()))
+    luma = np.asarray(photo.image.convert("L"), dtype=np.float32)
+    return Quality(photo.width, photo.height, float(luma.mean()), float(luma.std()))
 
 
 def drop_reason(quality: Quality) -> str:
@@ -82,7 +81,7 @@ def clean(store: Store, raw: pa.Table, before: pa.Table | None = None) -> pa.Tab
     measured = _measured(before)
     new = sorted({row["sha256"] for row in accepted} - measured.keys())
     for sha256, data in zip(new, read_kept(store, new), strict=True):
-        measured[sha256] = measure(decode(data).image)
+        measured[sha256] = measure(decode(data))
     rows = []
     for row in accepted:
         quality = measured[row["sha256"]]

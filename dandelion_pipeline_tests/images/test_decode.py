@@ -1,7 +1,7 @@
-import io
 import random
-import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
@@ -10,34 +10,10 @@ from dandelion_pipeline.errors import ImageRefused
 from dandelion_pipeline.images import decode as decoder
 from dandelion_pipeline.images.decode import FORMATS, decode
 from dandelion_pipeline.images.sample import render
+from dandelion_pipeline_tests.images.encoded import encode, exif, png
 
 PHOTO = render("dandelion", 3, (48, 40))
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
-def exif(**tags: object) -> Image.Exif:
-    block = Image.Exif()
-    for number, value in {0x0112: tags.get("orientation"), 0x0131: tags.get("software")}.items():
-        if value is not None:
-            block[number] = value
-    return block
-
-
-def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG whose header promises a size, whatever its data hold."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [(b"IHDR", header), *chunks, (b"IEND", b"")]
-    body = b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def reason(data: bytes) -> str:
@@ -202,6 +178,56 @@ def test_too_many_bytes_are_refused_unread() -> None:
 def test_the_same_bytes_give_the_same_pixels() -> None:
     data = encode(PHOTO, "JPEG", quality=60)
     assert decode(data).image.tobytes() == decode(data).image.tobytes()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize(
+    ("shorter", "reduced"),
+    [(511, 511), (1023, 1023), (1024, 512), (2047, 1024), (2048, 512), (4095, 1024), (4100, 513)],
+)
+def test_a_large_jpeg_keeps_512_pixels_and_its_size_is_told(
+    shorter: int, reduced: int, orientation: int
+) -> None:
+    image = Image.new("L", (shorter + 8, shorter), 99)
+    photo = decode(encode(image, "JPEG", exif=exif(orientation=orientation)))
+    assert sorted([photo.width, photo.height]) == [shorter, shorter + 8]
+    assert (photo.width < photo.height) == (orientation == 6)
+    assert min(photo.image.size) == reduced
+    assert (photo.image.width < photo.image.height) == (orientation == 6)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP"])
+def test_other_formats_keep_all_their_pixels(kind: str) -> None:
+    photo = decode(encode(Image.new("RGB", (1030, 1024)), kind))
+    assert photo.image.size == (photo.width, photo.height) == (1030, 1024)
+
+
+def test_the_size_is_that_of_the_upright_photo() -> None:
+    photo = decode(encode(PHOTO, "PNG", exif=exif(orientation=8)))
+    assert (photo.width, photo.height) == photo.image.size == (40, 48)
+
+
+def test_many_threads_see_the_same_pixels_and_no_warning() -> None:
+    files = originals() * 8
+    with warnings.catch_warnings(), ThreadPoolExecutor(8) as pool:
+        warnings.simplefilter("error")
+        photos = list(pool.map(decode, files))
+    pixels = [photo.image.tobytes() for photo in photos]
+    assert pixels == pixels[: len(files) // 8] * 8
+
+
+def test_a_refusal_does_not_name_addresses_in_memory() -> None:
+    data = encode(PHOTO, "JPEG").replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x09")
+    with pytest.raises(ImageRefused, match="its headers make no sense"):
+        decode(data)
+
+
+def test_a_lack_of_memory_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(decoder, "_pixels", fail)
+    assert reason(encode(PHOTO, "JPEG")) == "too_complex"
 
 
 def originals() -> list[bytes]:

@@ -44,6 +44,10 @@ _REFUSALS = {
         "This photo is too large",
         "25 megapixels are the limit. Send a smaller copy.",
     ),
+    "too_complex": (
+        "This photo is built in an unusual way",
+        "Decoding it would take too long. Save it again with another program.",
+    ),
 }
 
 
