@@ -51,6 +51,9 @@ def _quiet(dagster: Dagster) -> None:
 def _everything(env: dict[str, str]) -> dict[str, Any]:
     airflow, dagster, mlflow = Airflow(env), Dagster(env), Mlflow(env)
     dag_runs = airflow.states()
+    uploaded = next((run for run, state in dag_runs.items() if state == "success"), None)
+    if uploaded is None:
+        raise Failed("no DAG run has succeeded; do the check `chain` first")
     answer = Api(env).predict()
     return {
         "asset catalogue": dagster.catalogue(),
@@ -58,7 +61,7 @@ def _everything(env: dict[str, str]) -> dict[str, Any]:
         "MLflow runs": mlflow.runs(),
         "MLflow registry": mlflow.registry(),
         "DAG runs": dag_runs,
-        "a task's log": airflow.log(next(iter(dag_runs)), "upload_to_minio"),
+        "a task's log": airflow.log(uploaded, "upload_to_minio"),
         "bucket": ask_inside(_BUCKET),
         "live model": {name: answer[name] for name in ("model", "probabilities")},
     }
