@@ -5,6 +5,8 @@
     │   ├── SettingsError         a setting is missing or makes no sense
     │   ├── SourceError           the place that photos should come from cannot be used
     │   ├── ImageRefused          these bytes are no photo that we accept
+    │   ├── ReviewError           a decision about a photo cannot be taken or read
+    │   ├── CheckFailed           a day's photos are not fit for the data set as they are
     │   ├── DatasetError          the photos do not make a data set to train on
     │   ├── TrainingError         training cannot start or its result cannot be used
     │   ├── StoreError            the object store said no
@@ -70,6 +72,14 @@ class ImageRefused(PermanentError):
         super().__init__(what, why, remedy)
         self.args = (reason, what, why, remedy)  # so that copies and workers rebuild it whole
         self.reason = reason
+
+
+class ReviewError(PermanentError):
+    """A decision about a photo cannot be taken or read."""
+
+
+class CheckFailed(PermanentError):
+    """A check stopped a day: its photos are not fit for the data set as they are."""
 
 
 class DatasetError(PermanentError):

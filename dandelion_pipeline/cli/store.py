@@ -172,12 +172,16 @@ def _rehash(
 
 
 def _orphans(store: Store) -> list[Orphan]:
-    return [*photos.orphans(store), *models.orphans(store), *upkeep.unfinished_writes(store)]
+    return [
+        *photos.orphans(store),
+        *models.orphans(store),
+        *models.outdated_embeddings(store),
+        *upkeep.unfinished_writes(store),
+    ]
 
 
 def _counts(store: Store) -> dict[str, tuple[int, int]]:
-    prefixes = (layout.LANDING, layout.IMAGES, layout.TABLES, layout.MODELS, layout.RELEASES)
-    listings = {prefix: store.list_objects(prefix) for prefix in prefixes}
+    listings = {prefix: store.list_objects(prefix) for prefix in (layout.LANDING, *layout.OURS)}
     return {k: (len(found), sum(o.size for o in found)) for k, found in listings.items()}
 
 

@@ -1,6 +1,6 @@
 """Accepted photos: kept once, under the hash of their content, and verified when they are read."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from datetime import UTC, datetime, timedelta
 
 from dandelion_pipeline.errors import ObjectDamaged
@@ -27,7 +27,7 @@ def keep(store: Store, data: bytes) -> bool:
     return False
 
 
-def read_kept(store: Store, hashes: Iterable[str]) -> Iterator[bytes]:
+def read_kept(store: Store, hashes: Iterable[str]) -> Generator[bytes, None, None]:
     """The photos with these SHA-256 hashes (64 hex digits), in their order.
 
     Raises:

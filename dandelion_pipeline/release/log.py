@@ -4,29 +4,22 @@ The highest number is live. Two writers that want the same number cannot both ha
 the store's create-if-absent decides, and the loser looks again (see `promotion`).
 """
 
-import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from dandelion_pipeline.errors import NothingReleased, ObjectDamaged, ReleaseError
+from dandelion_pipeline.errors import NothingReleased, ReleaseError
 from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.ahead import run_ahead
-from dandelion_pipeline.storage.sealed import seal, unseal
+from dandelion_pipeline.storage.numbered_log import Entry, NumberedLog
 from dandelion_pipeline.storage.store import Store
 
 Action = Literal["promote", "rollback"]
 
 
-class Release(BaseModel):
+class Release(Entry):
     """One entry of the log."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    number: int
     action: Action
     version: str
     manifest_sha256: str
@@ -40,8 +33,6 @@ class Release(BaseModel):
     """ISO 8601, UTC."""
 
     why: str
-    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
-    """By which a writer knows its own entry if the store's answer was lost."""
 
 
 def live(store: Store) -> Release:
@@ -51,14 +42,15 @@ def live(store: Store) -> Release:
         NothingReleased: the log is empty.
         ReleaseError: the entry cannot be read.
     """
-    number = _highest(store)
+    log = _log(store)
+    number = log.highest()
     if number == 0:
         raise NothingReleased(
             f"no model is live in {store.url}",
             "none has been published yet",
             "Publish one: `make run IMAGES=folder`, or `make run` for a sample",
         )
-    return _read(store, number)
+    return log.read(number)
 
 
 def live_or_none(store: Store) -> Release | None:
@@ -75,11 +67,7 @@ def history(store: Store) -> list[Release]:
     Raises:
         ReleaseError: one is missing, cannot be read, or does not follow the one before it.
     """
-    numbers = _numbers(store)
-    for expected, number in enumerate(numbers, 1):
-        if number != expected:
-            raise _broken(store, expected, "it is missing")
-    entries = list(run_ahead(lambda number: _read(store, number), numbers))
+    entries = _log(store).entries()
     _check_chain(store, entries)
     return entries
 
@@ -107,52 +95,26 @@ def append(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         why=why,
     )
-    key = layout.release(entry.number)
-    if store.put_if_absent(key, seal(entry.model_dump_json(indent=2).encode())):
-        return entry
-    # Taken: by another writer, or by us, if the answer to a first try was lost on its way.
-    written = _read(store, entry.number)
-    return entry if written.id == entry.id else None
+    return entry if _log(store).append(entry) else None
 
 
-def _highest(store: Store) -> int:
-    return max(_numbers(store), default=0)
-
-
-def _numbers(store: Store) -> list[int]:
-    names = [o.key.removeprefix(layout.RELEASES) for o in store.list_objects(layout.RELEASES)]
-    return [int(n[:8]) for n in names if n[8:] == ".json" and n[:8].isdecimal()]
+def _log(store: Store) -> NumberedLog[Release]:
+    return NumberedLog(store, layout.RELEASES, layout.release, Release, _broken)
 
 
 def _check_chain(store: Store, entries: Sequence[Release]) -> None:
     before: str | None = None
     for entry in entries:
         if entry.previous != before:
-            raise _broken(
-                store, entry.number, f"it follows {entry.previous}, but {before} was live"
+            raise _log(store).refusal(
+                entry.number, f"it follows {entry.previous}, but {before} was live"
             )
         before = entry.version
 
 
-def _read(store: Store, number: int) -> Release:
-    try:
-        document = unseal(store.get(layout.release(number)))
-    except ObjectDamaged as error:
-        raise _broken(store, number, error.why) from None
-    if document is None:
-        raise _broken(store, number, "its seal is missing or broken: it is not as it was written")
-    try:
-        entry = Release.model_validate_json(document)
-    except ValidationError as error:
-        raise _broken(store, number, f"it cannot be read ({error.errors()[0]['msg']})") from None
-    if entry.number != number:
-        raise _broken(store, number, f"it says that it is number {entry.number}")
-    return entry
-
-
-def _broken(store: Store, number: int, why: str) -> ReleaseError:
+def _broken(address: str, why: str) -> ReleaseError:
     return ReleaseError(
-        f"the release log entry {store.address(layout.release(number))}",
+        f"the release log entry {address}",
         why,
         "Restore it from a backup or from the bucket's versions; entries are never edited by hand. "
         "If it is not the newest, `dandelion releases promote VERSION` still works",

@@ -1,4 +1,4 @@
-"""Bundles that were never finished, and bundles that are incomplete or altered."""
+"""Bundles that were never finished, are incomplete or altered, and what old ones left behind."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -27,6 +27,21 @@ def orphans(store: Store) -> list[Orphan]:
         )
         for version, files in _unfinished(store).items()
         if version not in released  # its manifest is lost: that is damage, and no rubbish
+    ]
+
+
+def outdated_embeddings(store: Store) -> list[Orphan]:
+    """What models saw in photos that are not live any more. It is made again if one is needed.
+
+    Raises:
+        ReleaseError: the release log cannot be read, so nobody knows which model is live.
+    """
+    live = log.live_or_none(store)
+    models = set(known_versions(store)) - {live.version if live else ""}
+    return [
+        Orphan(found.key, "features of a model that is not live", (found,))
+        for found in store.list_objects(layout.EMBEDDINGS)
+        if layout.embeddings_version(found.key) in models
     ]
 
 

@@ -6,8 +6,14 @@ from datetime import date
 LANDING = "landing/"
 IMAGES = "images/"
 TABLES = "tables/"
+EMBEDDINGS = f"{TABLES}embeddings/"
 MODELS = "models/"
 RELEASES = "releases/"
+REVIEWS = "reviews/"
+ACCEPTED_DAYS = "accepted-days/"
+REPORTS = "reports/"
+OURS = (IMAGES, TABLES, MODELS, RELEASES, REVIEWS, ACCEPTED_DAYS, REPORTS)
+"""What nobody but this product writes below; people and Airflow write the landing folders."""
 
 _LANDING_KEY = re.compile(r"landing/(\d{4}-\d\d-\d\d)/([^/]+)/([^/]+)")
 
@@ -55,6 +61,16 @@ def table(asset: str, partition: str) -> str:
     return f"{TABLES}{asset}/{partition}.parquet"
 
 
+def embeddings(version: str, day: str) -> str:
+    """The key of what a network of one version says of one day's photos; can be made again."""
+    return f"{EMBEDDINGS}{version}/{day}.parquet"
+
+
+def embeddings_version(key: str) -> str:
+    """The version in a key below ``tables/embeddings/``."""
+    return key.removeprefix(EMBEDDINGS).split("/", 1)[0]
+
+
 def model_file(version: str, name: str) -> str:
     """The key of one file of a model bundle."""
     return f"{MODELS}{version}/{name}"
@@ -63,3 +79,18 @@ def model_file(version: str, name: str) -> str:
 def release(number: int) -> str:
     """The key of one entry of the release log."""
     return f"{RELEASES}{number:08d}.json"
+
+
+def review(number: int) -> str:
+    """The key of a person's decision about a photo."""
+    return f"{REVIEWS}{number:08d}.json"
+
+
+def accepted_day(day: str) -> str:
+    """The key of a person's word that a day which its checks stopped is taken in."""
+    return f"{ACCEPTED_DAYS}{day}.json"
+
+
+def report(snapshot: str) -> str:
+    """The key of the page about a data set, by the hash of its table."""
+    return f"{REPORTS}{snapshot}.html"

@@ -31,7 +31,7 @@ HUGE = 8 * 2**20
 _CHECKSUM = "sha256"  # on S3: the header x-amz-meta-sha256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoredObject:
     """One row of a listing: key, size in bytes, time of the last write (UTC)."""
 

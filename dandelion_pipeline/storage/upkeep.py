@@ -72,7 +72,7 @@ def unfinished_writes(store: Store) -> list[Orphan]:
         return []
     return [
         Orphan(found.key, "a write that was never finished", (found,))
-        for prefix in _OURS
+        for prefix in layout.OURS
         for path in sorted((folder / prefix).rglob("*#*"))
         if _STAGED.search(path.name) and (found := _staged(folder, path))
     ]
@@ -90,7 +90,6 @@ def damaged_tables(store: Store) -> Iterator[Damage | None]:
             yield None
 
 
-_OURS = (layout.IMAGES, layout.TABLES, layout.MODELS, layout.RELEASES)
 _STAGED = re.compile(r"#\d+$")  # object_store's name for a file that is being written
 
 
