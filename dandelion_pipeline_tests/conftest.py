@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.seaweedfs import S3Server, seaweedfs
+
+settings.register_profile("ours", deadline=None)  # a test never asserts on time
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,16 @@
 """The intake of a day: each file of its landing folder is accepted, a duplicate, or rejected."""
 
 import os
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dandelion_pipeline.errors import ImageRefused
 from dandelion_pipeline.images.decode import decode
@@ -20,6 +24,8 @@ from dandelion_pipeline.storage.tables import read_table
 
 RAW_IMAGES = "raw_images"
 ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
+
+_CHUNK = 1_000  # rows that are Python objects at once: some 2 MB
 
 RAW_SCHEMA = pa.schema(
     [
@@ -67,22 +73,19 @@ def take_in(
         before: the table of the day's last intake; its files are not read again.
         on_photo: called with the files done and the files to do.
     """
-    found = store.list_objects(layout.landing_day(day))
-    earlier = {(r["key"], r["modified"]): r for r in (before.to_pylist() if before else [])}
-    fresh = [o for o in found if (o.key, _modified(o)) not in earlier]
-    odd = [file for file in fresh if not is_key(file.key)]
-    rows, stored = _judge_all(store, [file for file in fresh if is_key(file.key)], on_photo)
-    rows += [_row(file, b"", _UNREADABLE) for file in odd]
-    current = {(o.key, _modified(o)) for o in found}
-    rows += [row for identity, row in earlier.items() if identity in current]
-    table = pa.Table.from_pylist(_with_duplicates(rows), schema=RAW_SCHEMA)
-    return Intake(table, read=len(fresh), stored=stored)
+    fresh, known = _fresh(store.list_objects(layout.landing_day(day)), before)
+    odd = [_row(file, b"", _UNREADABLE) for file in fresh if not is_key(file.key)]
+    files = deque(file for file in fresh if is_key(file.key))
+    del fresh  # for the listing of 100,000 files makes room for their table as it grows
+    judged, stored = _judge_all(store, files, on_photo)
+    table = pa.concat_tables([known, judged, pa.Table.from_pylist(odd, schema=RAW_SCHEMA)])
+    return Intake(_with_duplicates(table), read=judged.num_rows + len(odd), stored=stored)
 
 
 def counts(table: pa.Table) -> dict[str, int]:
     """Files by status."""
-    status: list[str] = table["status"].to_pylist()
-    return {name: status.count(name) for name in (ACCEPTED, DUPLICATE, REJECTED)}
+    counted = {one["values"]: one["counts"] for one in table["status"].value_counts().to_pylist()}
+    return {name: counted.get(name, 0) for name in (ACCEPTED, DUPLICATE, REJECTED)}
 
 
 @dataclass(frozen=True)
@@ -125,14 +128,39 @@ def waiting_days(store: Store) -> list[str]:
     return list(waiting_files(store))
 
 
+def _fresh(
+    found: list[StoredObject], before: pa.Table | None
+) -> tuple[list[StoredObject], pa.Table]:
+    """Files that are new or changed, and what an earlier intake said of the others."""
+    if before is None:
+        return found, RAW_SCHEMA.empty_table()
+    row = pc.index_in(pa.array([o.key for o in found], pa.string()), before["key"].combine_chunks())
+    modified = pa.array([_modified(o) for o in found], pa.string())
+    same = pc.fill_null(pc.equal(before["modified"].take(row), modified), fill_value=False)
+    fresh = [o for o, is_same in zip(found, same.to_pylist(), strict=True) if not is_same]
+    return fresh, before.take(row.filter(same.combine_chunks()))
+
+
 def _judge_all(
-    store: Store, files: Sequence[StoredObject], on_photo: Callable[[int, int], None]
-) -> tuple[list[dict[str, object]], int]:
-    """Read, judge and keep, each with the number of threads that suits it."""
-    contents = store.get_many(file.key for file in files)
+    store: Store, files: deque[StoredObject], on_photo: Callable[[int, int], None]
+) -> tuple[pa.Table, int]:
+    """Read, judge and keep, each with the number of threads that suits it. Takes all files.
+
+    Returns:
+        A table of `RAW_SCHEMA`, and how many photos were not kept before.
+    """
+    total = len(files)
+    under_way: deque[StoredObject] = deque()
+
+    def keys() -> Iterator[str]:
+        while files:
+            under_way.append(files.popleft())
+            yield under_way[-1].key
+
+    contents = store.get_many(keys())
     judged = run_ahead(
         lambda item: (_row(*item, _verdict(*item)), item[1]),
-        ((file, data) for file, (_, data) in zip(files, contents, strict=True)),
+        ((under_way.popleft(), data) for _, data in contents),
         size_of=lambda item: item[0].size,
         concurrency=os.cpu_count() or 1,
     )
@@ -141,14 +169,16 @@ def _judge_all(
         judged,
         size_of=lambda item: len(item[1]),
     )
-    rows: list[dict[str, object]] = []
-    stored = 0
+    batches, stored = [], 0
     with closing(contents), closing(judged), closing(kept):  # or they would hold their threads
-        for row, is_new in kept:
-            rows.append(row)
-            stored += is_new
-            on_photo(len(rows), len(files))
-    return rows, stored
+        for start in range(0, total, _CHUNK):
+            rows = []
+            for row, is_new in islice(kept, _CHUNK):
+                rows.append(row)
+                stored += is_new
+                on_photo(start + len(rows), total)
+            batches.append(pa.RecordBatch.from_pylist(rows, schema=RAW_SCHEMA))
+    return pa.Table.from_batches(batches, schema=RAW_SCHEMA), stored
 
 
 def _row(file: StoredObject, data: bytes, verdict: _Verdict) -> dict[str, object]:
@@ -179,18 +209,35 @@ def _verdict(file: StoredObject, data: bytes) -> _Verdict:
     return _Verdict(ACCEPTED, format=photo.format, is_sample=is_sample(photo))
 
 
-def _with_duplicates(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+def _with_duplicates(table: pa.Table) -> pa.Table:
     """Of equal photos under one label, the first by key is accepted and the others are marked."""
-    seen: set[tuple[object, object]] = set()
-    marked = []
-    for row in sorted(rows, key=lambda row: str(row["key"])):
-        if row["status"] == REJECTED:
-            marked.append(row)
-            continue
-        identity = (row["label"], row["sha256"])
-        marked.append({**row, "status": DUPLICATE if identity in seen else ACCEPTED})
+    keys = table["key"]
+    if not pc.all(
+        pc.less(keys[:-1], keys[1:]), min_count=0
+    ).as_py():  # else it would lie there twice
+        table = table.take(pc.sort_indices(keys))
+    status = np.where(pc.equal(table["status"], REJECTED), 2, 0).astype(np.int8)
+    rows = _repeated(table["sha256"])
+    rows = rows[status[rows] == 0]
+    seen: set[tuple[str, str]] = set()
+    for row, photo in zip(
+        rows, table.select(["label", "sha256"]).take(rows).to_pylist(), strict=True
+    ):
+        identity = (photo["label"], photo["sha256"])
+        status[row] = identity in seen
         seen.add(identity)
-    return marked
+    at = RAW_SCHEMA.get_field_index("status")
+    said = pa.array([ACCEPTED, DUPLICATE, REJECTED]).take(pa.array(status))
+    return table.set_column(at, RAW_SCHEMA.field(at), said)
+
+
+def _repeated(hashes: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """The rows whose hash may be that of another row: it begins with the same 64 bits."""
+    starts = pc.utf8_slice_codeunits(hashes, 0, 16)
+    order = pc.sort_indices(starts).to_numpy().astype(np.int64)
+    starts = starts.take(order)
+    same = np.asarray(pc.equal(starts[1:], starts[:-1]), dtype=bool)
+    return np.union1d(order[1:][same], order[:-1][same])
 
 
 def _modified(file: StoredObject) -> str:

@@ -166,7 +166,7 @@ _runs = st.lists(st.tuples(st.sampled_from([DAY, NEXT, THIRD]), st.integers(0, 4
 
 
 @given(runs=_runs, each=st.integers(1, 4), grass=st.integers(0, 9))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_in_any_sequence_of_days_a_photo_lands_once_and_a_share_is_never_exceeded(
     runs: list[tuple[str, int]], each: int, grass: int
 ) -> None:

@@ -48,14 +48,14 @@ def test_the_sound_files_themselves_are_accepted_if_their_format_is(name: str) -
         assert decode(data).format in FORMATS
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(NAMES), st.integers(0, 2**32))
 def test_whatever_the_bytes_the_same_ones_end_the_same_way(name: str, number: int) -> None:
     data = mutant(name, number)
     assert ending(data) == ending(bytes(bytearray(data)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300), st.sampled_from(NAMES), st.integers(0, 64))
 def test_noise_behind_any_beginning_ends_as_a_photo_or_a_refusal(
     noise: bytes, name: str, length: int

@@ -1,0 +1,152 @@
+"""The accepted photos of a day: measured once, judged by the limits, near-duplicates grouped."""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dandelion_pipeline.images.decode import decode
+from dandelion_pipeline.images.fingerprint import fingerprint
+from dandelion_pipeline.images.groups import FINGERPRINT_SCHEMA, GROUP_SCHEMA, group_columns
+from dandelion_pipeline.images.intake import ACCEPTED
+from dandelion_pipeline.images.kept import read_kept
+from dandelion_pipeline.images.quality import QUALITY_SCHEMA, QualityLimits, drop_reasons, measure
+from dandelion_pipeline.storage.ahead import run_ahead
+from dandelion_pipeline.storage.store import Store
+
+CLEAN_IMAGES = "clean_images"
+MEASURES = "3"
+"""Names the way `measure_photo` measures: what was measured in another way is measured again."""
+
+MEASURED_SCHEMA = pa.schema(
+    [
+        *QUALITY_SCHEMA,
+        *FINGERPRINT_SCHEMA,
+    ]
+)
+"""What is found out by decoding a photo."""
+
+CLEAN_SCHEMA = pa.schema(
+    [
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("day", pa.string(), nullable=False),
+        pa.field("is_sample", pa.bool_(), nullable=False),
+        *MEASURED_SCHEMA,
+        pa.field("keep", pa.bool_(), nullable=False),
+        pa.field("drop_reason", pa.string(), nullable=False),
+        *GROUP_SCHEMA,
+    ],
+    metadata={"measures": MEASURES},
+)
+
+_CHUNK = 1_000  # photos whose measures are Python objects at once: some 1 MB
+_TAKEN_OVER = ("sha256", "label", "name", "day", "is_sample")
+
+
+def clean(
+    store: Store,
+    raw: pa.Table,
+    before: pa.Table | None = None,
+    others: Sequence[pa.Table] = (),
+    *,
+    limits: QualityLimits | None = None,
+    on_photo: Callable[[int, int], None] = lambda done, total: None,
+) -> pa.Table:
+    """Measure the accepted photos of a day, and say which are fit for training.
+
+    Args:
+        store: where the photos lie.
+        raw: a table of `intake.RAW_SCHEMA`.
+        before: what was made of the day the last time; what it measured is not read again, and
+            its photos stay in their groups.
+        others: what was made of the other days, oldest first: new photos join their groups.
+        limits: from where on a photo is too poor; by default `QualityLimits()`.
+        on_photo: called with the photos measured and the photos to measure.
+
+    Returns:
+        A table of `CLEAN_SCHEMA`, one row an accepted photo.
+
+    Raises:
+        ObjectNotFound: a photo is not there.
+        ObjectDamaged: a photo is not what its hash says.
+    """
+    accepted = raw.filter(pc.equal(raw["status"], ACCEPTED)).select(_TAKEN_OVER)
+    del raw  # 20 MB for 100,000 photos, where the caller does not need it either
+    before = before if before is not None and _is_current(before) else None
+    photos = accepted["sha256"].combine_chunks().dictionary_encode()
+    measures = _measures(store, photos.dictionary, before, on_photo)
+    current = [table for table in others if _is_current(table)]
+    groups = group_columns(photos.dictionary, measures, before, current).take(photos.indices)
+    measured = measures.take(photos.indices)
+    reasons = drop_reasons(measured, limits or QualityLimits())
+    columns = [
+        *accepted.columns,
+        *measured.columns,
+        pc.equal(reasons, ""),
+        reasons,
+        *groups.columns,
+    ]
+    return pa.table(columns, schema=CLEAN_SCHEMA)
+
+
+def _is_current(table: pa.Table) -> bool:
+    """Whether an earlier table was measured in the same way."""
+    same: bool = table.schema.metadata == CLEAN_SCHEMA.metadata
+    return same
+
+
+def _measures(
+    store: Store, hashes: pa.Array, before: pa.Table | None, on_photo: Callable[[int, int], None]
+) -> pa.Table:
+    """What is known of photos by their hashes, or else measured; a table of `MEASURED_SCHEMA`."""
+    if before is None:
+        return _measure_all(store, hashes, on_photo)
+    row = pc.index_in(hashes, before["sha256"].combine_chunks())
+    is_new = np.asarray(row.is_null())
+    rows = np.where(is_new, before.num_rows + is_new.cumsum() - 1, row.fill_null(0))
+    known = before.select(MEASURED_SCHEMA.names).cast(MEASURED_SCHEMA)
+    new = _measure_all(store, hashes.filter(pa.array(is_new)), on_photo)
+    return pa.concat_tables([known, new]).take(pa.array(rows))
+
+
+def _measure_all(store: Store, hashes: pa.Array, on_photo: Callable[[int, int], None]) -> pa.Table:
+    """Read, decode and measure, a bounded number at a time; a table of `MEASURED_SCHEMA`."""
+    contents = read_kept(store, (sha256.as_py() for sha256 in hashes))
+    measured = run_ahead(measure_photo, contents, len, concurrency=os.cpu_count() or 1)
+    batches, total = [], len(hashes)
+    with closing(contents), closing(measured):  # or they would hold their threads
+        for start in range(0, total, _CHUNK):
+            rows = []
+            for row in islice(measured, _CHUNK):
+                rows.append(row)
+                on_photo(start + len(rows), total)
+            batches.append(pa.RecordBatch.from_pylist(rows, schema=MEASURED_SCHEMA))
+    return pa.Table.from_batches(batches, schema=MEASURED_SCHEMA)
+
+
+def measure_photo(data: bytes) -> dict[str, object]:
+    """All that is found out by decoding a photo: one row of `MEASURED_SCHEMA`."""
+    photo = decode(data)
+    return {**vars(measure(photo)), **vars(fingerprint(photo.image))}
+
+
+def stop(photos: pa.Table, why: str) -> pa.Table:
+    """Keep no photo of a day, for this reason; their measures and groups stay.
+
+    Args:
+        photos: a table of `CLEAN_SCHEMA`.
+        why: why the day is stopped.
+    """
+    reason = pa.array([f"the day was stopped: {why}"] * photos.num_rows, pa.string())
+    at = CLEAN_SCHEMA.get_field_index("keep")
+    nothing = pa.array([False] * photos.num_rows)
+    own = pc.if_else(photos["keep"], reason, photos["drop_reason"])
+    return photos.set_column(at, CLEAN_SCHEMA.field(at), nothing).set_column(
+        at + 1, CLEAN_SCHEMA.field(at + 1), own
+    )

@@ -1,0 +1,216 @@
+"""Which photos may be alike: a few candidates for each, found without comparing all with all.
+
+Locality-sensitive hashing by the signs of random projections (M. Charikar, "Similarity estimation
+techniques from rounding algorithms", 2002), as a forest: in each of `_TABLES` sorted lists, the
+neighbours of a photo are looked at, however long a beginning their keys share (M. Bawa et al.,
+"LSH forest", 2005). So the work grows as n log n, whatever the photos are.
+
+A photo is in the lists as it is and without its margins, and is looked for in four ways: these
+two, each also mirrored. Then a copy that lacks a twentieth at an edge is near.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dandelion_pipeline.images.fingerprint import (
+    FREQUENCY,
+    SIDE,
+    Floats,
+    analysis,
+    centres,
+    coefficients,
+    cosines,
+    mirrored,
+)
+
+Rows = npt.NDArray[np.intp]
+Keys = npt.NDArray[np.uint64]
+
+_TABLES = 32
+_NEIGHBOURS = 16  # in a list, on either side
+_FAR = 18  # bits of 64 that differ: 10 at a cosine of 0.88, 32 between any two photos
+_NEAR = 0.74
+_MOST = 10  # candidates of a photo
+_MOST_OF_A_GROUP = 3
+_WITHOUT_MARGINS = 0.95
+_AT_ONCE = 16_384
+_TABLES_AT_ONCE = 2
+
+_COARSE = (FREQUENCY > 0) & (FREQUENCY <= 7)  # noqa: PLR2004 (44 waves that change little when cropped)
+_PROJECTIONS = np.random.default_rng(20_260_101).standard_normal(
+    (_TABLES + 1, int(_COARSE.sum()), 64), np.float32
+)
+_FLIP = mirrored(np.ones(FREQUENCY.shape, np.float32))[_COARSE]
+_PLACES = (centres(SIDE) - 0.5) * _WITHOUT_MARGINS + 0.5
+_CROP = (analysis(SIDE) @ cosines(_PLACES.astype(np.float32))).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs of photos that may be alike, in columns; none occurs twice."""
+
+    seeker: Rows
+    """Row of the photo that was looked for."""
+
+    found: Rows
+    """Row of the photo that may be like it."""
+
+    mirrored: npt.NDArray[np.bool_]
+    """Whether the one may be like the other's mirror image."""
+
+    def __len__(self) -> int:
+        return len(self.seeker)
+
+
+def candidates(
+    seekers: npt.NDArray[np.int8], among: npt.NDArray[np.int8], groups: Rows
+) -> Candidates:
+    """Look for photos among others.
+
+    Args:
+        seekers: the detail of n photos, none of them empty; see `fingerprint.Fingerprints`.
+        among: that of m photos.
+        groups: a number for each of the m; few of a group are given for each photo.
+    """
+    best = np.zeros(0, np.int64)
+    if not (len(seekers) and len(among)):
+        return Candidates(best, best, best > 0)
+    search = _Search(_Features.of(seekers), _Features.of(among), groups)
+    for first in range(0, _TABLES, _TABLES_AT_ONCE):
+        codes = [best]
+        for projection in _PROJECTIONS[first : first + _TABLES_AT_ONCE]:
+            codes.extend(search.near(projection))
+        best = search.best(_once(np.concatenate(codes)))
+    return search.decoded(best)
+
+
+def candidates_within(photos: npt.NDArray[np.int8]) -> Candidates:
+    """Look for photos among themselves; of each pair, the seeker is the first."""
+    both = candidates(photos, photos, np.arange(len(photos)))
+    low, high = np.minimum(both.seeker, both.found), np.maximum(both.seeker, both.found)
+    codes = _once((low * len(photos) + high) * 2 + both.mirrored)
+    pairs = codes // 2
+    seeker, found = np.divmod(pairs, max(len(photos), 1))
+    apart = seeker != found
+    return Candidates(seeker[apart], found[apart], (codes % 2 == 1)[apart])
+
+
+@dataclass(frozen=True)
+class _Features:
+    """Coarse features of n photos, each of length 1; shape ``(n, 44)``."""
+
+    whole: Floats
+    inner: Floats
+    """Without the margins."""
+
+    @classmethod
+    def of(cls, detail: npt.NDArray[np.int8]) -> "_Features":
+        whole = np.empty((len(detail), int(_COARSE.sum())), np.float32)
+        inner = np.empty_like(whole)
+        for start in range(0, len(detail), _AT_ONCE):
+            rows = slice(start, start + _AT_ONCE)
+            waves = coefficients(detail[rows])
+            whole[rows] = _unit(waves[:, _COARSE])
+            cropped = _CROP @ (waves / np.maximum(FREQUENCY, 1)) @ _CROP.T * FREQUENCY
+            inner[rows] = _unit(cropped.astype(np.float32)[:, _COARSE])
+        return cls(whole, inner)
+
+    def keys(self, projection: Floats) -> Keys:
+        """Whole ones, then inner ones; shape ``(2 n,)``."""
+        return np.concatenate([_signs(self.whole, projection), _signs(self.inner, projection)])
+
+
+def _unit(features: Floats) -> Floats:
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    unit: Floats = features / np.maximum(length, np.float32(1e-9))
+    return unit
+
+
+def _signs(features: Floats, projection: Floats) -> Keys:
+    """64 bits of each photo."""
+    keys = np.empty(len(features), np.uint64)
+    for start in range(0, len(features), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        keys[rows] = np.packbits(features[rows] @ projection > 0, axis=1).view(">u8")[:, 0]
+    return keys
+
+
+class _Search:
+    """One search; pairs are numbers here: ``(seeker * m + found) * 2 + mirrored``."""
+
+    def __init__(self, seekers: _Features, among: _Features, groups: Rows) -> None:
+        self.seekers, self.among, self.groups = seekers, among, groups
+        sketch = _PROJECTIONS[_TABLES]
+        self.sought = self._sought_keys(sketch)
+        self.listed = among.keys(sketch)
+
+    def _sought_keys(self, projection: Floats) -> Keys:
+        """Those of the photos and then those of their mirror images; shape ``(4 n,)``."""
+        mirror = projection * _FLIP[:, None]
+        return np.concatenate([self.seekers.keys(projection), self.seekers.keys(mirror)])
+
+    def near(self, projection: Floats) -> Iterator[npt.NDArray[np.int64]]:
+        """Pairs that are neighbours in one list and whose sketches differ little."""
+        keys = self.among.keys(projection)
+        order = np.argsort(keys, kind="stable")
+        keys, listed = keys[order], self.listed[order]
+        places = np.searchsorted(keys, self._sought_keys(projection))
+        around = np.arange(-_NEIGHBOURS, _NEIGHBOURS)
+        photos, others = len(self.seekers.whole), len(self.among.whole)
+        for start in range(0, len(places), _AT_ONCE):
+            window = places[start : start + _AT_ONCE, None] + around
+            window = window.clip(0, len(keys) - 1)
+            sought = self.sought[start : start + _AT_ONCE, None]
+            entry, column = np.nonzero(np.bitwise_count(listed[window] ^ sought) <= _FAR)
+            found = order[window[entry, column]] % others
+            entry += start
+            yield _once((entry % photos * others + found) * 2 + entry // (2 * photos))
+
+    def best(self, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The nearest ones of each seeker, few of a group; sorted."""
+        nearness = self._nearness(codes)
+        codes, nearness = codes[nearness >= _NEAR], nearness[nearness >= _NEAR]
+        pairs = self.decoded(codes)
+        order = np.lexsort((codes, -nearness, self.groups[pairs.found], pairs.seeker))
+        of_group = pairs.seeker[order] * (self.groups.max(initial=0) + 1)
+        of_group += self.groups[pairs.found[order]]
+        order = order[_rank(of_group) < _MOST_OF_A_GROUP]
+        order = order[np.lexsort((codes[order], -nearness[order], pairs.seeker[order]))]
+        order = order[_rank(pairs.seeker[order]) < _MOST]
+        return np.sort(codes[order])
+
+    def _nearness(self, codes: npt.NDArray[np.int64]) -> Floats:
+        """The cosine of each pair, at the best of three ways to crop them."""
+        nearness = np.empty(len(codes), np.float32)
+        for start in range(0, len(codes), _AT_ONCE):
+            rows = slice(start, start + _AT_ONCE)
+            pairs = self.decoded(codes[rows])
+            flip = np.where(pairs.mirrored[:, None], _FLIP, np.float32(1))
+            whole = self.seekers.whole[pairs.seeker] * flip
+            inner = self.seekers.inner[pairs.seeker] * flip
+            others = self.among.whole[pairs.found]
+            ways = [(whole, others), (inner, others), (whole, self.among.inner[pairs.found])]
+            nearness[rows] = np.max([np.einsum("nk,nk->n", a, b) for a, b in ways], axis=0)
+        return nearness
+
+    def decoded(self, codes: npt.NDArray[np.int64]) -> Candidates:
+        """The pairs as rows."""
+        seeker, found = np.divmod(codes // 2, len(self.among.whole))
+        return Candidates(seeker, found, codes % 2 == 1)
+
+
+def _once(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Sorted, without repeats; `np.unique` hashes such numbers, and takes ten times as long."""
+    values = np.sort(values)
+    return values[np.diff(values, prepend=-1) > 0]
+
+
+def _rank(sorted_values: npt.NDArray[np.intp]) -> Rows:
+    """How many equal values come before each one."""
+    starts = np.flatnonzero(np.diff(sorted_values, prepend=-1))
+    lengths = np.diff(starts, append=len(sorted_values))
+    rank: Rows = np.arange(len(sorted_values)) - np.repeat(starts, lengths)
+    return rank
