@@ -6,31 +6,39 @@ go, and what belongs together never lies on both sides of a split.
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion_pipeline.errors import DatasetError
-from dandelion_pipeline.images.quality import CLEAN_IMAGES, CLEAN_SCHEMA
-from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store, sha256_hex
-from dandelion_pipeline.storage.tables import parquet_bytes, read_table
+from dandelion_pipeline.storage.store import sha256_hex
+from dandelion_pipeline.storage.tables import parquet_bytes
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 SHARES = {TRAIN: 0.7, VALIDATION: 0.1, TEST: 0.2}
 SMALLEST_CLASS = 10
 
+TWO_LABELS = "near-duplicates with two labels"
+AGAIN = "the same photo again"
+TWO_SPLITS = "a near-duplicate of photos in two splits"
+GENERATED = "generated, and there are photos that are not"
+
+Row = Mapping[str, Any]
+
+_PHOTO = [
+    pa.field(name, pa.string(), nullable=False) for name in ("sha256", "label", "name", "day")
+]
 SCHEMA = pa.schema(
     [
-        pa.field("sha256", pa.string(), nullable=False),
-        pa.field("label", pa.string(), nullable=False),
+        *_PHOTO,
         pa.field("split", pa.string(), nullable=False),
-        pa.field("name", pa.string(), nullable=False),
-        pa.field("day", pa.string(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
     ]
 )
+LEFT_OUT = pa.schema([*_PHOTO, pa.field("reason", pa.string(), nullable=False)])
 _METADATA = b"dandelion.dataset"
 
 
@@ -55,18 +63,6 @@ class DatasetInfo:
         return cls(**json.loads(dataset.schema.metadata[_METADATA]))
 
 
-def preview_dataset(store: Store, salt: str) -> DatasetInfo:
-    """What the data set of all clean photos would be, without writing anything.
-
-    Raises:
-        DatasetError: the photos do not make a data set.
-    """
-    keys = [o.key for o in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")]
-    tables = [read_table(store, key) for key in keys]
-    photos = pa.concat_tables(tables) if tables else CLEAN_SCHEMA.empty_table()
-    return DatasetInfo.of(build_dataset(photos, salt))
-
-
 def split_of(group: str, salt: str) -> str:
     """The split of a group of photos that belong together.
 
@@ -80,35 +76,57 @@ def split_of(group: str, salt: str) -> str:
     return VALIDATION if share < SHARES[TRAIN] + SHARES[VALIDATION] else TEST
 
 
-def build_dataset(photos: pa.Table, salt: str) -> pa.Table:
+@dataclass(frozen=True)
+class Dataset:
+    """Which photos are used, and which are not."""
+
+    used: pa.Table
+    """One row a photo, of `SCHEMA`, ordered by content; `DatasetInfo` is in its metadata."""
+
+    left_out: pa.Table
+    """One row a photo that is not used, of `LEFT_OUT`."""
+
+    info: DatasetInfo
+
+
+def build_dataset(photos: pa.Table, salt: str) -> Dataset:
     """Make the data set from all clean photos of all days.
 
+    Photos that are near-duplicates of each other share a group, and so a split. Left out are:
+    generated photos as soon as there are others, photos that are dropped, all photos of a group
+    with two labels, a photo again under the same label, and a photo that resembles photos in two
+    splits, because wherever it went it would leak.
+
     Args:
-        photos: columns ``sha256``, ``label``, ``name``, ``day``, ``keep``, ``is_sample``.
+        photos: columns ``sha256``, ``label``, ``name``, ``day``, ``keep``, ``drop_reason``,
+            ``is_sample``, ``group`` and ``bridges`` (other groups that it resembles).
         salt: `DANDELION_SPLIT_SALT`.
-
-    Returns:
-        A table of `SCHEMA`, ordered by content, with `DatasetInfo` in its metadata.
-
-    Raises:
-        DatasetError: the photos do not make a data set.
     """
-    kept, left_out, is_sample = _usable(photos.to_pylist())
-    rows = [
-        {**row, "split": split_of(row["sha256"], salt)}
-        for row in sorted(kept, key=lambda row: row["sha256"])
+    columns = [*LEFT_OUT.names[:-1], "keep", "drop_reason", "is_sample", "group", "bridges"]
+    rows = photos.select(columns).to_pylist()
+    reasons = _reasons(rows, salt)
+    used = [
+        {**row, "split": split_of(row["group"], salt)}
+        for row, reason in zip(rows, reasons, strict=True)
+        if not reason
     ]
-    table = pa.Table.from_pylist(rows, schema=SCHEMA)
-    counts = _counts(rows)
-    _check(counts)
+    left_out = [
+        {**row, "reason": reason} for row, reason in zip(rows, reasons, strict=True) if reason
+    ]
+    used.sort(key=lambda row: row["sha256"])
+    table = pa.Table.from_pylist(used, schema=SCHEMA)
     info = DatasetInfo(
         hash=sha256_hex(parquet_bytes(table.select(["sha256", "label", "split"]))),
-        classes=sorted(counts),
-        is_sample=is_sample,
-        counts=counts,
-        left_out=left_out,
+        classes=sorted({row["label"] for row in used}),
+        is_sample=all(row["is_sample"] for row in rows),
+        counts=_counts(used),
+        left_out=dict(sorted(Counter(row["reason"] for row in left_out).items())),
     )
-    return table.replace_schema_metadata({_METADATA: json.dumps(asdict(info))})
+    return Dataset(
+        used=table.replace_schema_metadata({_METADATA: json.dumps(asdict(info))}),
+        left_out=pa.Table.from_pylist(left_out, schema=LEFT_OUT),
+        info=info,
+    )
 
 
 def rows_of(dataset: pa.Table, split: str) -> pa.Table:
@@ -116,60 +134,43 @@ def rows_of(dataset: pa.Table, split: str) -> pa.Table:
     return dataset.filter(pc.equal(dataset["split"], split))
 
 
-def _usable(rows: list[dict[str, object]]) -> tuple[list[dict[str, str]], dict[str, int], bool]:
-    """One row a photo: generated ones only while there are no others, none with two labels."""
-    left_out: Counter[str] = Counter()
+def suspects_of(dataset: pa.Table) -> pa.Table:
+    """The photos of a data set for which another label is suggested, the likeliest first."""
+    return dataset.filter(pc.is_valid(dataset["suggested_label"])).sort_by("label_quality")
+
+
+def _reasons(rows: Sequence[Row], salt: str) -> list[str]:
+    """Why each photo is left out; empty for those that are used."""
     is_sample = all(row["is_sample"] for row in rows)
-    unique: dict[str, dict[str, str]] = {}
-    labels: dict[str, set[object]] = {}
-    for row in rows:
-        if not row["keep"]:
-            left_out["not clean"] += 1
-        elif row["is_sample"] and not is_sample:
-            left_out["generated sample"] += 1
-        else:
-            sha256 = str(row["sha256"])
-            if row["label"] in labels.setdefault(sha256, set()):
-                left_out["same photo again"] += 1
-            labels[sha256].add(row["label"])
-            unique.setdefault(sha256, {k: str(row[k]) for k in ("sha256", "label", "name", "day")})
-    conflicts = {sha256 for sha256, given in labels.items() if len(given) > 1}
-    if conflicts:
-        left_out["two labels for one photo"] = len(conflicts)
-    return [row for key, row in unique.items() if key not in conflicts], dict(left_out), is_sample
+    reasons = [_own_reason(row, is_sample=is_sample) for row in rows]
+    labels: defaultdict[str, set[str]] = defaultdict(set)
+    for row, reason in zip(rows, reasons, strict=True):
+        if not reason:
+            labels[row["group"]].add(row["label"])
+    seen: set[str] = set()
+    for i, row in enumerate(rows):
+        if reasons[i]:
+            continue
+        if len(labels[row["group"]]) > 1:
+            reasons[i] = TWO_LABELS
+        elif row["sha256"] in seen:
+            reasons[i] = AGAIN
+        elif len({split_of(group, salt) for group in (row["group"], *row["bridges"])}) > 1:
+            reasons[i] = TWO_SPLITS
+        seen.add(row["sha256"])
+    return reasons
 
 
-def _counts(rows: list[dict[str, str]]) -> dict[str, dict[str, int]]:
+def _own_reason(row: Row, *, is_sample: bool) -> str:
+    """Why a photo is left out, whatever the others are."""
+    if row["is_sample"] and not is_sample:
+        return GENERATED
+    return "" if row["keep"] else str(row["drop_reason"])
+
+
+def _counts(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
     counted = Counter((row["label"], row["split"]) for row in rows)
     return {
         label: {split: counted[label, split] for split in SPLITS}
         for label in sorted({row["label"] for row in rows})
     }
-
-
-def _check(counts: dict[str, dict[str, int]]) -> None:
-    if not counts:
-        raise DatasetError(
-            "the data set", "there is not one usable photo", "Import some: `make run IMAGES=folder`"
-        )
-    if len(counts) == 1:
-        raise DatasetError(
-            "the data set",
-            f"there is only one class, {next(iter(counts))!r}, and a classifier needs two",
-            "Add a folder with photos of another class",
-        )
-    for label, splits in counts.items():
-        total = sum(splits.values())
-        if total < SMALLEST_CLASS:
-            raise DatasetError(
-                f"class {label!r}",
-                f"it has {total} usable photos and needs at least {SMALLEST_CLASS}",
-                "Add photos of this class (some 100 of each make a useful model)",
-            )
-        for split in SPLITS:
-            if splits[split] == 0:
-                raise DatasetError(
-                    f"class {label!r}",
-                    f"none of its {total} photos fell into the {split} split",
-                    "Add photos of this class, or change DANDELION_SPLIT_SALT",
-                )

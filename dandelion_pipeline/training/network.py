@@ -8,6 +8,8 @@ from dandelion_pipeline.images.preprocess import Preprocessing
 from dandelion_pipeline.training.transforms import Normalize
 
 ARCHITECTURE = "resnet18"
+FEATURES = 512
+"""Width of what the classifier, the last layer, gets to see."""
 
 
 def build_network(classes: int) -> nn.Module:
@@ -31,3 +33,17 @@ class ServedNetwork(nn.Module):
         """Logits of shape ``(N, classes)``."""
         logits: torch.Tensor = self.network(self.normalize(pixels.permute(0, 3, 1, 2)))
         return logits
+
+
+class EmbeddingNetwork(nn.Module):
+    """The network without its classifier: pixels as for `ServedNetwork` in, features out."""
+
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.served = ServedNetwork(network, preprocessing)
+        self.served.network.fc = nn.Identity()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pooled features of shape ``(N, FEATURES)``."""
+        features: torch.Tensor = self.served(pixels)
+        return features

@@ -116,8 +116,10 @@ def _optimizer(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
     steps = config.epochs * batches_per_epoch(photos, config.batch_size)
+    # At least two steps of it: PyTorch divides by the length of the warm-up, less one step.
+    warmup = max(config.warmup, 2 / (steps + 1))
     return optimizer, OneCycleLR(
-        optimizer, config.learning_rate, total_steps=steps + 1, pct_start=config.warmup
+        optimizer, config.learning_rate, total_steps=steps + 1, pct_start=warmup
     )
 
 

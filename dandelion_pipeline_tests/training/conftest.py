@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
+from dandelion_pipeline.images.clean import clean
 from dandelion_pipeline.images.intake import take_in
 from dandelion_pipeline.images.landing import import_photos
-from dandelion_pipeline.images.quality import clean
 from dandelion_pipeline.images.sample import SampleSpec
 from dandelion_pipeline.images.sources import open_source
 from dandelion_pipeline.storage.location import open_store
@@ -29,4 +29,4 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="session")
 def small_dataset(small_store: Store) -> pa.Table:
     """The data set of `small_store`."""
-    return build_dataset(clean(small_store, take_in(small_store, DAY, None).table), "salt")
+    return build_dataset(clean(small_store, take_in(small_store, DAY, None).table), "salt").used

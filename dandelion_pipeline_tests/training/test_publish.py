@@ -14,7 +14,8 @@ from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
 from dandelion_pipeline.training.publish import Origin, Outcome, publish
 from dandelion_pipeline.training.score import champion_version, measure_both, score
 from dandelion_pipeline_tests import tiny_models
-from dandelion_pipeline_tests.training.conftest import DAY, TINY
+from dandelion_pipeline_tests.clean_rows import clean_table
+from dandelion_pipeline_tests.training.conftest import TINY
 
 
 def challenger(dataset: pa.Table, version: str, *, flipped: bool, sample: bool) -> TrainedModel:
@@ -70,8 +71,7 @@ def dataset(store: Store) -> pa.Table:
             data = coloured(label, number)
             store.put(layout.image(sha256_hex(data)), data)
             rows.append({"sha256": sha256_hex(data), "label": label, "name": f"{number}.png"})
-    same = {"day": DAY, "keep": True, "is_sample": False}
-    return build_dataset(pa.Table.from_pylist([{**row, **same} for row in rows]), "salt")
+    return build_dataset(clean_table(rows), "salt").used
 
 
 def test_the_first_model_goes_live(store: Store, dataset: pa.Table) -> None:

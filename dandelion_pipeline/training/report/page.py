@@ -1,0 +1,105 @@
+"""A data report as one HTML page that needs nothing else: no script, no address, no file."""
+
+import base64
+import shlex
+from datetime import UTC
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from dandelion_pipeline.images.checks import Finding
+from dandelion_pipeline.training.dataset import SPLITS
+from dandelion_pipeline.training.report.charts import Sizes, class_balance
+from dandelion_pipeline.training.report.choice import (
+    CLASSES,
+    REASONS,
+    REJECTED_FILES,
+    Choice,
+)
+from dandelion_pipeline.training.report.data import DataReport
+
+_ID = 12
+"""Characters of a sha256 that name a photo, as in `dandelion images relabel`."""
+
+_LONGEST = 200
+"""Characters of a name or a reason that are shown."""
+
+
+def data_report_page(report: DataReport) -> bytes:
+    """Make the page: HTML in UTF-8, under 6 MB however many photos there are.
+
+    It shows at most 448 photos, each a thumbnail; the same report gives the same bytes. Names,
+    labels and reasons come from whoever drops photos, so all of them are escaped, and the page
+    forbids itself scripts and connections.
+    """
+    choice = Choice.of(report)
+    shown = choice.shown()
+    thumbnails = report.thumbnails(shown) if shown else {}
+    template = _environment().get_template("page.html")
+    html = template.render(
+        report=report,
+        choice=choice,
+        made_at=report.made_at.astimezone(UTC),
+        splits=SPLITS,
+        totals={split: sum(counts[split] for counts in choice.counts.values()) for split in SPLITS},
+        balance=class_balance(choice.counts, CLASSES),
+        sizes=Sizes.of(report.photos),
+        failed=sum(not finding.passed for finding in report.findings),
+        pictures={name: base64.b64encode(data).decode() for name, data in thumbnails.items()},
+        most_classes=CLASSES,
+        most_reasons=REASONS,
+        most_rejected=REJECTED_FILES,
+    )
+    return html.encode()
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("dandelion_pipeline.training.report", "."),
+        autoescape=True,
+        finalize=_legible,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "brief": _brief,
+        "figure": _figure,
+        "id": lambda sha256: sha256[:_ID],
+        "relabel": relabel_command,
+        "allowed": _allowed,
+    }
+    return environment
+
+
+def relabel_command(sha256: str, label: str) -> str:
+    """The command that gives a photo another label; empty if no shell may be given the label.
+
+    A label is the name of a folder that anybody may have made: it is quoted, and none is offered
+    that a terminal acts on when it is pasted, or that would be taken for an option.
+    """
+    if not label.isprintable() or label.startswith("-"):
+        return ""
+    return f"dandelion images relabel {sha256[:_ID]} {shlex.quote(label)}"
+
+
+def _brief(text: str) -> str:
+    """A name or a reason, cut where it is endless."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _legible(value: object) -> object:
+    """Text in which what is invisible is spelled out, marks that turn the writing around too."""
+    if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
+
+
+def _allowed(finding: Finding) -> str:
+    return f"{'at least' if finding.at_least else 'at most'} {_figure(finding.bound)}"
