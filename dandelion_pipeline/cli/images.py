@@ -37,7 +37,7 @@ def import_(
     day: Annotated[str, typer.Option(help="YYYY-MM-DD; today (UTC) by default.")] = "",
 ) -> None:
     """Copy photos to the landing folder; those that landed before are skipped."""
-    day = _checked_day(day) if day else today()
+    day = checked_day(day) if day else today()
     store = open_store(load_settings().store)
     bring_in(store, open_source(source, labels=split_labels(labels)), day)
     say("next", f"materialise raw_images for {day}, or run `make run`")
@@ -60,7 +60,8 @@ def split_labels(labels: str) -> list[str]:
     return [name.strip() for name in labels.split(",") if name.strip()]
 
 
-def _checked_day(day: str) -> str:
+def checked_day(day: str) -> str:
+    """A day that somebody typed, if photos of it are looked at."""
     try:
         written = date.fromisoformat(day).isoformat()
     except ValueError:

@@ -1,10 +1,7 @@
 """`dandelion releases`: which model is live, which were, and how to change it."""
 
-import getpass
 import json
-import os
 import re
-import socket
 from typing import Annotated
 
 import typer
@@ -12,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from dandelion_pipeline.cli.decisions import AsJson, Reason, Who, me
 from dandelion_pipeline.cli.report import err, out, progress, say, show_error
 from dandelion_pipeline.errors import DandelionError, ReleaseError
 from dandelion_pipeline.release import log, promotion
@@ -21,10 +19,6 @@ from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept in the log.")]
-Who = Annotated[str, typer.Option(help="Who decided it; you, by default.")]
 
 app = typer.Typer(help="Which model is live.", no_args_is_help=True)
 
@@ -89,7 +83,7 @@ def promote(
     before = log.live_or_none(store)
     bundle = open_bundle(store, version, _digest(store, version))
     _verify(bundle, quiet=as_json)
-    entry = promotion.promote(bundle, who=who or _me(), why=reason)
+    entry = promotion.promote(bundle, who=who or me(), why=reason)
     _tell(entry, changed=entry != before, as_json=as_json)
     _mirror(settings, store)
 
@@ -104,7 +98,7 @@ def rollback(
     """Make an earlier model live again; the API follows within a poll. Twice goes two back."""
     settings = load_settings()
     store = open_store(settings.store)
-    entry = promotion.rollback(store, to=to or None, who=who or _me(), why=reason)
+    entry = promotion.rollback(store, to=to or None, who=who or me(), why=reason)
     _tell(entry, changed=True, as_json=as_json)
     _mirror(settings, store)
 
@@ -191,11 +185,3 @@ def _mirror(settings: Settings, store: Store) -> None:
 def _warn(error: DandelionError) -> None:
     err.print("The release is made. MLflow's registry lags behind:")
     show_error(error)
-
-
-def _me() -> str:
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # as in a container that runs under a number
-        name = f"uid {os.getuid()}"
-    return f"{name}@{socket.gethostname()}"

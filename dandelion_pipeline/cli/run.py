@@ -19,7 +19,8 @@ from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
-from dandelion_pipeline.training.dataset import SMALLEST_CLASS, preview_dataset
+from dandelion_pipeline.training.dataset import SMALLEST_CLASS
+from dandelion_pipeline.training.photos import preview_dataset
 
 if TYPE_CHECKING:
     from dandelion_pipeline.cli.pipeline import Pipeline

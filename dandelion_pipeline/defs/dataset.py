@@ -1,23 +1,53 @@
 """`clean_images` and `dataset`: which photos are used, and for what."""
 
-from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
+from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.pools import INGESTION_POOL
-from dandelion_pipeline.defs.previews import counts_table, photos_preview
+from dandelion_pipeline.defs.previews import counts_table, photos_preview, suspects_table
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.retries import transient_errors_retried
-from dandelion_pipeline.images.quality import CLEAN_IMAGES, clean
+from dandelion_pipeline.images.acceptance import accepted
+from dandelion_pipeline.images.checks import DRIFTS, check_drift, failed, require
+from dandelion_pipeline.images.clean import CLEAN_IMAGES, clean, stop
+from dandelion_pipeline.images.days import last_accepted, other_days, to_compare
+from dandelion_pipeline.images.quality import QualityLimits
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import last_table
-from dandelion_pipeline.training.dataset import TEST, DatasetInfo, build_dataset, rows_of
+from dandelion_pipeline.training.checks import (
+    BLOCKING,
+    UNEVEN,
+    DatasetLimits,
+    check_dataset,
+)
+from dandelion_pipeline.training.checks import require as require_dataset
+from dandelion_pipeline.training.data_report import write_report
+from dandelion_pipeline.training.dataset import TEST, build_dataset, rows_of, suspects_of
+from dandelion_pipeline.training.photos import reviewed
+from dandelion_pipeline.training.suspects import with_label_check
+
+PROGRESS_EVERY = 1_000
+
+
+class QualityConfig(dg.Config, QualityLimits):
+    """From where on a photo is too poor to learn from."""
+
+
+class CleanImagesConfig(dg.Config):
+    """The limits of each photo, and of the day's photos together."""
+
+    quality: QualityConfig = QualityConfig()
+    batch: BatchConfig = BatchConfig()
 
 
 @dg.asset(
     partitions_def=days,
+    check_specs=check_specs(CLEAN_IMAGES, DRIFTS),
     io_manager_key="tables",
     pool=INGESTION_POOL,
     group_name="ingestion",
@@ -25,55 +55,104 @@ from dandelion_pipeline.training.dataset import TEST, DatasetInfo, build_dataset
     owners=["team:ml"],
 )
 def clean_images(
-    context: dg.AssetExecutionContext, store: StoreResource, raw_images: pa.Table
-) -> pa.Table:
-    """The accepted photos of a day with their measurements, and which are fit for training."""
+    context: dg.AssetExecutionContext,
+    config: CleanImagesConfig,
+    store: StoreResource,
+    raw_images: pa.Table,
+) -> Iterator[dg.Output[pa.Table] | dg.AssetCheckResult]:
+    """The accepted photos of a day, measured and grouped, and which are fit for training.
+
+    Of a day that is of another kind than the last one, none is kept until somebody accepts it.
+    """
     opened, day = store.open(), context.partition_key
+
+    def progress(done: int, total: int) -> None:
+        if done % PROGRESS_EVERY == 0 or done == total:
+            context.log.info(f"{day}: {done} of {total} photos measured")
+
     with transient_errors_retried(context):
         before = last_table(opened, layout.table(CLEAN_IMAGES, day))
-        table = clean(opened, raw_images, before)
-    dropped = Counter(reason for reason in table["drop_reason"].to_pylist() if reason)
-    context.log.info(f"{day}: {table.num_rows} photos measured")
-    context.add_output_metadata(
-        {
-            "kept": table.num_rows - dropped.total(),
-            "dropped": dict(dropped),
-            "by_label": dict(Counter(table["label"].to_pylist())),
-        }
-    )
-    return table
+        others = dict(other_days(opened, day))
+        table = clean(
+            opened,
+            raw_images,
+            before,
+            list(others.values()),
+            limits=config.quality,
+            on_photo=progress,
+        )
+        acceptance = accepted(opened, day)
+    findings = check_drift(to_compare(table), last_accepted(others, day), config.batch)
+    if failed(findings) and acceptance is None:
+        table = stop(table, ", ".join(f.check for f in findings if not f.passed))
+    reasons = _counted(table["drop_reason"])
+    kept = reasons.pop("", 0)
+    context.log.info(f"{day}: {table.num_rows} photos, {kept} of them fit for training")
+    metadata: dict[str, Any] = {
+        "kept": kept,
+        "dropped": reasons,
+        "by_label": _counted(table["label"]),
+        "groups": len(table["group"].unique()),
+    }
+    yield dg.Output(table, metadata=metadata)
+    yield from check_results(findings, DRIFTS, acceptance)
+    require(day, findings, acceptance)
+
+
+def _counted(column: pa.ChunkedArray) -> dict[str, int]:
+    return {str(one["values"]): one["counts"] for one in column.value_counts().to_pylist()}
+
+
+class DatasetConfig(dg.Config, DatasetLimits):
+    """What a data set has to be like; one that is otherwise is not trained on."""
 
 
 @dg.asset(
+    check_specs=check_specs("dataset", BLOCKING, [UNEVEN]),
     io_manager_key="tables",
     group_name="training",
     kinds={"python", "parquet"},
     owners=["team:ml"],
 )
 def dataset(
-    context: dg.AssetExecutionContext, store: StoreResource, clean_images: pa.Table
-) -> pa.Table:
+    context: dg.AssetExecutionContext,
+    config: DatasetConfig,
+    store: StoreResource,
+    clean_images: pa.Table,
+) -> Iterator[dg.Output[pa.Table] | dg.AssetCheckResult]:
     """The photos of all days, each under one label and in one split that never changes.
 
-    The split is a salted hash of the content, so no photo crosses it as data grows.
+    The split is a salted hash of the group of near-duplicates, so no photo crosses it as data
+    grows. Decisions that people made about photos are applied.
     """
-    table = build_dataset(clean_images, store.settings.split_salt)
-    info = DatasetInfo.of(table)
+    opened = store.open()
     with transient_errors_retried(context):
-        preview = photos_preview(store.open(), table.to_pylist())
+        photos = reviewed(opened, clean_images)
+    salt = store.settings.split_salt
+    made = build_dataset(photos, salt)
+    findings = check_dataset(made, config)
+    yield from check_results(findings, BLOCKING)
+    require_dataset(findings)
+    with transient_errors_retried(context):
+        used = with_label_check(opened, made.used)
+        report = write_report(opened, made, used, photos, findings, salt)
+        preview = photos_preview(opened, used)
+    info = made.info
     context.log.info(
-        f"{table.num_rows} photos, classes {', '.join(info.classes)}"
+        f"{used.num_rows} photos, classes {', '.join(info.classes)}"
         + (f"; left out: {info.left_out}" if info.left_out else "")
     )
-    context.add_output_metadata(
-        {
+    yield dg.Output(
+        used,
+        metadata={
             "counts": counts_table(info.counts),
             "classes": info.classes,
             "hash": info.hash,
             "is_sample": info.is_sample,
             "left_out": info.left_out,
-            "test_photos": rows_of(table, TEST).num_rows,
+            "test_photos": rows_of(used, TEST).num_rows,
+            "report": dg.MetadataValue.url(opened.address(report)),
+            "suspects": suspects_table(suspects_of(used)),
             "preview": preview,
-        }
+        },
     )
-    return table

@@ -1,14 +1,21 @@
 """`raw_images`: from a day's landing folder to photos kept by content."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dandelion_pipeline.defs.airflow_runs import DATA_INGESTION
+from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.retries import transient_errors_retried
+from dandelion_pipeline.images.acceptance import accepted
+from dandelion_pipeline.images.checks import REJECTION_RATE, check_rejections, require
 from dandelion_pipeline.images.intake import ACCEPTED, RAW_IMAGES, REJECTED, counts, take_in
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import last_table
@@ -22,13 +29,16 @@ REJECTED_LOGGED = 5
     name=RAW_IMAGES,
     partitions_def=days,
     deps=[dg.AssetKey(DATA_INGESTION)],
+    check_specs=check_specs(RAW_IMAGES, [REJECTION_RATE]),
     io_manager_key="tables",
     pool=INGESTION_POOL,
     group_name="ingestion",
     kinds={"python", "pillow", "parquet"},
     owners=["team:ml"],
 )
-def raw_images(context: dg.AssetExecutionContext, store: StoreResource) -> pa.Table:
+def raw_images(
+    context: dg.AssetExecutionContext, config: BatchConfig, store: StoreResource
+) -> Iterator[dg.Output[pa.Table] | dg.AssetCheckResult]:
     """Every file of a day's landing folder: accepted, duplicate, or rejected with its reason.
 
     Accepted photos are kept under the hash of their content, so nothing is stored twice.
@@ -42,31 +52,37 @@ def raw_images(context: dg.AssetExecutionContext, store: StoreResource) -> pa.Ta
     with transient_errors_retried(context):
         before = last_table(opened, layout.table(RAW_IMAGES, day))
         intake = take_in(opened, day, before, progress)
-        rows = intake.table.to_pylist()
-        preview = photos_preview(opened, [r for r in rows if r["status"] == ACCEPTED])
+        preview = photos_preview(opened, _with_status(intake.table, ACCEPTED))
+        acceptance = accepted(opened, day)
+    rejected, files = _with_status(intake.table, REJECTED), intake.table.num_rows
     by_status = counts(intake.table)
     context.log.info(
-        f"{day}: {len(rows)} files, {intake.read} of them new; "
+        f"{day}: {files} files, {intake.read} of them new; "
         + ", ".join(f"{number} {status}" for status, number in by_status.items())
-        + f"; {intake.stored} photos copied, {len(rows) - intake.read} files skipped"
+        + f"; {intake.stored} photos copied, {files - intake.read} files skipped"
     )
-    for row in [row for row in rows if row["status"] == REJECTED][:REJECTED_LOGGED]:
+    for row in rejected.slice(0, REJECTED_LOGGED).to_pylist():
         context.log.warning(f"rejected {row['key']}: {row['detail']}")
-    context.add_output_metadata(
-        {
-            **by_status,
-            "read": intake.read,
-            "stored": intake.stored,
-            "rejections": _rejections(rows),
-            "preview": preview,
-        }
-    )
-    return intake.table
+    metadata: dict[str, Any] = {
+        **by_status,
+        "read": intake.read,
+        "stored": intake.stored,
+        "rejections": _rejections(rejected),
+        "preview": preview,
+    }
+    yield dg.Output(intake.table, metadata=metadata)
+    findings = [check_rejections(intake.table, config)]
+    yield from check_results(findings, [REJECTION_RATE], acceptance)
+    require(day, findings, acceptance)
 
 
-def _rejections(rows: list[dict[str, str]]) -> dg.MarkdownMetadataValue:
-    rejected = [row for row in rows if row["status"] == REJECTED]
-    lines = [f"- `{row['key']}`: {row['detail']}" for row in rejected[:REJECTED_SHOWN]]
-    if len(rejected) > REJECTED_SHOWN:
-        lines.append(f"- and {len(rejected) - REJECTED_SHOWN} more")
+def _with_status(table: pa.Table, status: str) -> pa.Table:
+    return table.filter(pc.equal(table["status"], status))
+
+
+def _rejections(rejected: pa.Table) -> dg.MarkdownMetadataValue:
+    shown = rejected.slice(0, REJECTED_SHOWN).to_pylist()
+    lines = [f"- `{row['key']}`: {row['detail']}" for row in shown]
+    if rejected.num_rows > REJECTED_SHOWN:
+        lines.append(f"- and {rejected.num_rows - REJECTED_SHOWN} more")
     return dg.MetadataValue.md("\n".join(lines) or "none")

@@ -14,7 +14,7 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import (
     read_snapshot,
-    read_table,
+    read_tables,
     write_snapshot,
     write_table,
 )
@@ -88,7 +88,7 @@ def _read_partitions(store: Store, asset: str, partitions: Iterable[str]) -> pa.
             "no day has been materialised yet",
             f"Materialise {asset} for the days that have photos first",
         )
-    return pa.concat_tables([read_table(store, key) for key in found])
+    return read_tables(store, found)
 
 
 def read_trained_model(store: Store, version: str) -> TrainedModel:

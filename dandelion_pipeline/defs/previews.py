@@ -1,9 +1,11 @@
 """Metadata that people look at: small pictures and tables, as Markdown."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dandelion_pipeline.images.contact_sheet import COLUMNS, contact_sheet
 from dandelion_pipeline.images.decode import decode
@@ -17,16 +19,20 @@ def picture(data: bytes, kind: str, description: str) -> dg.MarkdownMetadataValu
     return dg.MetadataValue.md(f"![{description}](data:image/{kind};base64,{encoded})")
 
 
-def photos_preview(
-    store: Store, rows: Sequence[Mapping[str, object]], each: int = COLUMNS
-) -> dg.MarkdownMetadataValue:
-    """Some photos of each label, spread over all of them, one row of tiles a label."""
-    labels = sorted({str(row["label"]) for row in rows})
+def photos_preview(store: Store, table: pa.Table, each: int = COLUMNS) -> dg.MarkdownMetadataValue:
+    """Some photos of each label, spread over all of them, one row of tiles a label.
+
+    Args:
+        store: where the photos lie.
+        table: columns ``sha256`` and ``label``.
+        each: photos a label.
+    """
+    labels = sorted(table["label"].unique().to_pylist())
     chosen: list[str] = []
     for label in labels:
-        of_label = [str(row["sha256"]) for row in rows if row["label"] == label]
+        of_label = table["sha256"].filter(pc.equal(table["label"], label))
         step = max(1, len(of_label) // each)
-        chosen += of_label[::step][:each]
+        chosen += of_label.take(pa.array(range(0, len(of_label), step)[:each])).to_pylist()
     photos = [decode(data).image for data in read_kept(store, chosen)]
     if not photos:
         return dg.MetadataValue.md("no photos")
@@ -44,3 +50,33 @@ def counts_table(counts: Mapping[str, Mapping[str, int]]) -> dg.MarkdownMetadata
         numbers = [*row.values(), sum(row.values())]
         lines.append(f"| {label} | " + " | ".join(map(str, numbers)) + " |")
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def suspects_table(suspects: pa.Table) -> dg.MarkdownMetadataValue:
+    """Photos whose label may be wrong, the likeliest first, with what may be done.
+
+    Args:
+        suspects: what `training.suspects.suspects` gives.
+    """
+    lines = [
+        "| photo | file | label | suggested | quality |",
+        "|---|---|---|---|---:|",
+        *(
+            f"| `{row['sha256'][:12]}` | {_plain(row['name'])} | {_plain(row['label'])} "
+            f"| {_plain(row['suggested_label'])} | {row['label_quality']:.3f} |"
+            for row in suspects.slice(0, _SUSPECTS_SHOWN).to_pylist()
+        ),
+    ]
+    if suspects.num_rows > _SUSPECTS_SHOWN:
+        lines.append(f"\nand {suspects.num_rows - _SUSPECTS_SHOWN} more")
+    if not suspects.num_rows:
+        return dg.MetadataValue.md("none")
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _plain(text: str) -> str:
+    """A name from outside, as text: nothing in it is Markdown."""
+    return "`" + text.replace("`", "'").replace("|", "/") + "`"
+
+
+_SUSPECTS_SHOWN = 50

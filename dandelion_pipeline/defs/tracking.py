@@ -71,10 +71,17 @@ class Tracking:
 
     def log_plot(self, png: bytes, name: str) -> None:
         """Keep a plot."""
+        self._log_file(png, name, "plots")
+
+    def log_page(self, html: bytes, name: str) -> None:
+        """Keep a page, which MLflow shows among the run's artifacts."""
+        self._log_file(html, name, "reports")
+
+    def _log_file(self, data: bytes, name: str, below: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
-            path.write_bytes(png)
-            self._mlflow.log_artifact(str(path), "plots")
+            path.write_bytes(data)
+            self._mlflow.log_artifact(str(path), below)
 
     @contextmanager
     def failures_recorded(self) -> Iterator[None]:

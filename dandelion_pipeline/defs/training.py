@@ -11,8 +11,10 @@ from dandelion_pipeline.defs.previews import picture
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.defs.tracking import Tracking
+from dandelion_pipeline.storage import layout
 from dandelion_pipeline.training import plots
 from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.dataset import DatasetInfo
 from dandelion_pipeline.training.fit import TrainedModel, fit
 from dandelion_pipeline.training.score import measure_both, score
 from dandelion_pipeline.training.train import EpochMetrics
@@ -39,7 +41,11 @@ def trained_model(
     """A ResNet18 trained from scratch; the epoch with the lowest validation loss is kept."""
     with mlflow.failures_recorded(), transient_errors_retried(context):
         mlflow.log_params(config.model_dump())
-        model = fit(store.open(), dataset, config, _epoch_reporter(context, mlflow, config.epochs))
+        opened = store.open()
+        report = layout.report(DatasetInfo.of(dataset).hash)
+        if opened.exists(report):
+            mlflow.log_page(opened.get(report), "data_report.html")
+        model = fit(opened, dataset, config, _epoch_reporter(context, mlflow, config.epochs))
         record = model.record
         curves = plots.learning_curves(record.history, record.best_epoch)
         mlflow.log_plot(curves, "learning_curves.png")

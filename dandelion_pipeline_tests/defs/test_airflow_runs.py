@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dandelion_pipeline.defs.airflow_api import FAILED, SUCCESS, DagRun, TaskInstance
@@ -149,7 +149,6 @@ _crashes = st.lists(st.booleans(), min_size=12, max_size=12)
 
 
 @given(ends=_ends, batch=st.integers(1, 4), crashes=_crashes, late=st.integers(0, 30))
-@settings(deadline=None)
 def test_every_run_is_recorded_once_whatever_comes_late_and_whenever_it_crashes(
     ends: list[int], batch: int, crashes: list[bool], late: int
 ) -> None:

@@ -15,9 +15,9 @@ from dagster._grpc.client import DagsterGrpcClient
 
 from dandelion_pipeline.cli.pipeline import prepare_dagster_home
 from dandelion_pipeline.defs.lost_runs import GIVEN_UP
+from dandelion_pipeline.images.clean import clean
 from dandelion_pipeline.images.intake import take_in
 from dandelion_pipeline.images.landing import import_photos
-from dandelion_pipeline.images.quality import clean
 from dandelion_pipeline.images.sample import SampleSpec
 from dandelion_pipeline.images.sources import open_source
 from dandelion_pipeline.settings import load_settings

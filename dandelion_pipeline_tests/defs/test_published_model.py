@@ -24,7 +24,7 @@ from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.training.dataset import build_dataset
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.score import score
-from dandelion_pipeline_tests.defs.conftest import DAY
+from dandelion_pipeline_tests.clean_rows import clean_table
 from dandelion_pipeline_tests.defs.test_registry import aliases, ask
 from dandelion_pipeline_tests.processes import free_port, running, signal_family
 from dandelion_pipeline_tests.tiny_models import CLASSES
@@ -46,8 +46,7 @@ def judged(folder: Store) -> Judged:
             data = coloured(label, number)
             folder.put(layout.image(sha256_hex(data)), data)
             rows.append({"sha256": sha256_hex(data), "label": label, "name": f"{number}.png"})
-    same = {"day": DAY, "keep": True, "is_sample": False}
-    dataset = build_dataset(pa.Table.from_pylist([{**row, **same} for row in rows]), "salt")
+    dataset = build_dataset(clean_table(rows), "salt").used
     model = challenger(dataset, "made", flipped=False, sample=False)
     put_files(folder, "made", model.bundle_files())
     return model, score(folder, dataset, model), dataset
