@@ -30,6 +30,13 @@ def test_a_model_without_a_manifest_is_an_orphan(models: Store) -> None:
     assert orphan.needed_if == layout.model_file("begun", layout.MANIFEST)
 
 
+def test_features_of_models_that_are_not_live_are_orphans(models: Store) -> None:
+    for version in ("v1", "v2", "refused", "untrained-1"):
+        models.put(layout.embeddings(version, "2025-05-01"), b"features")
+    names = [orphan.name for orphan in upkeep.outdated_embeddings(models)]
+    assert names == [layout.embeddings(version, "2025-05-01") for version in ("refused", "v1")]
+
+
 def test_finished_and_released_models_are_known(models: Store) -> None:
     assert upkeep.known_versions(models) == ["refused", "v1", "v2"]
     assert damages(models, reading=True) == {}
