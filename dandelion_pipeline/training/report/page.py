@@ -6,7 +6,6 @@ from datetime import UTC
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from dandelion_pipeline.images.checks import Finding
 from dandelion_pipeline.training.dataset import SPLITS
@@ -92,7 +91,7 @@ def _brief(text: str) -> str:
 
 def _legible(value: object) -> object:
     """Text in which what is invisible is spelled out, marks that turn the writing around too."""
-    if isinstance(value, Markup) or not isinstance(value, str) or value.isprintable():
+    if hasattr(value, "__html__") or not isinstance(value, str) or value.isprintable():
         return value
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
 
