@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import pyarrow.compute as pc
+
 from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.images.intake import REJECTED
 from dandelion_pipeline.storage import layout
@@ -58,7 +60,12 @@ def _named(store: Store) -> set[str]:
     """The keys of all photos that tables name, those of rejected files aside."""
     keys: set[str] = set()
     for found in store.list_objects(layout.TABLES):
-        for row in read_table(store, found.key).to_pylist():
-            if row.get("sha256") and row.get("status") != REJECTED:
-                keys.add(layout.image(row["sha256"]))
+        if found.key.startswith(layout.EMBEDDINGS):  # kept for a photo, and no reason to keep it
+            continue
+        table = read_table(store, found.key)
+        if "sha256" not in table.column_names:
+            continue
+        if "status" in table.column_names:
+            table = table.filter(pc.not_equal(table["status"], REJECTED))
+        keys.update(layout.image(sha256) for sha256 in table["sha256"].to_pylist())
     return keys
