@@ -70,10 +70,10 @@ def run(stage: str, url: str) -> dict[str, float]:
 
 
 def landing(photos: int) -> Iterator[tuple[str, bytes]]:
-    """Keys and JPEGs of 64 x 48 pixels: a few colours, enlarged, with some noise."""
+    """Keys and JPEGs of 64 x 48 pixels: a hundred colours each, enlarged, with some noise."""
     rng = np.random.default_rng(5)
     for number in range(photos):
-        colours = Image.fromarray(rng.integers(0, 256, (3, 4, 3), np.uint8))
+        colours = Image.fromarray(rng.integers(0, 256, (9, 12, 3), np.uint8))
         pixels = np.asarray(colours.resize((64, 48), Image.Resampling.BICUBIC), dtype=np.int16)
         noisy = np.clip(pixels + rng.integers(-12, 13, pixels.shape), 0, 255).astype(np.uint8)
         out = io.BytesIO()

@@ -75,10 +75,14 @@ def candidates(
         among: that of m photos.
         groups: a number for each of the m; few of a group are given for each photo.
     """
+    return _search(_Features.of(seekers), _Features.of(among), groups)
+
+
+def _search(seekers: "_Features", among: "_Features", groups: Rows) -> Candidates:
     best = np.zeros(0, np.int64)
-    if not (len(seekers) and len(among)):
+    if not (len(seekers.whole) and len(among.whole)):
         return Candidates(best, best, best > 0)
-    search = _Search(_Features.of(seekers), _Features.of(among), groups)
+    search = _Search(seekers, among, groups)
     for first in range(0, _TABLES, _TABLES_AT_ONCE):
         codes = [best]
         for projection in _PROJECTIONS[first : first + _TABLES_AT_ONCE]:
@@ -89,7 +93,8 @@ def candidates(
 
 def candidates_within(photos: npt.NDArray[np.int8]) -> Candidates:
     """Look for photos among themselves; of each pair, the seeker is the first."""
-    both = candidates(photos, photos, np.arange(len(photos)))
+    features = _Features.of(photos)
+    both = _search(features, features, np.arange(len(photos)))
     low, high = np.minimum(both.seeker, both.found), np.maximum(both.seeker, both.found)
     codes = _once((low * len(photos) + high) * 2 + both.mirrored)
     pairs = codes // 2
