@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from dandelion_pipeline.images.clean import CLEAN_IMAGES, CLEAN_SCHEMA
+from dandelion_pipeline.images.groups import with_groups
 from dandelion_pipeline.images.reviews import apply, latest, reviews
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
@@ -13,7 +14,7 @@ from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 
 def reviewed(store: Store, photos: pa.Table) -> pa.Table:
     """Photos of `CLEAN_SCHEMA` with every decision of a person applied."""
-    return apply(photos, latest(reviews(store)))
+    return apply(with_groups(photos), latest(reviews(store)))
 
 
 def preview_dataset(store: Store, salt: str) -> DatasetInfo:
