@@ -3,7 +3,6 @@
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -84,16 +83,10 @@ def test_the_page_shows_the_same_answer(stack: Stack, a_photo: bytes) -> None:
 
 def test_dagster_lists_the_six_assets_as_materialised(stack: Stack) -> None:
     query = "{assetNodes{assetKey{path} assetMaterializations(limit:1){runId}}}"
-
-    def materialised() -> set[str]:
-        response = httpx.post(stack.url("DAGSTER", "/graphql"), json={"query": query}, timeout=60)
-        nodes = response.json()["data"]["assetNodes"]
-        return {node["assetKey"]["path"][0] for node in nodes if node["assetMaterializations"]}
-
-    ends = time.monotonic() + 60  # the webserver has just started, and its daemon writes too
-    while materialised() != set(WALK) and time.monotonic() < ends:
-        time.sleep(1)
-    assert materialised() == set(WALK)
+    response = httpx.post(stack.url("DAGSTER", "/graphql"), json={"query": query}, timeout=60)
+    nodes = response.json()["data"]["assetNodes"]
+    materialised = {node["assetKey"]["path"][0] for node in nodes if node["assetMaterializations"]}
+    assert materialised == set(WALK)
 
 
 def test_mlflow_has_the_run_with_its_plots(stack: Stack) -> None:
