@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -111,9 +112,9 @@ def test_suspects_are_listed_with_what_is_suggested(here: Store, dandelion: Dand
 
 
 def test_a_stopped_day_is_taken_in_once_it_is_accepted(
-    here: Store, dandelion: Dandelion, monkeypatch: pytest.MonkeyPatch
+    here: Store, dandelion: Dandelion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))  # the pipeline would set it
     for number in range(10):
         here.put(layout.landing_photo(DAY, "a", f"{number}.txt"), b"no image")
     here.put(layout.landing_photo(DAY, "a", "good.jpg"), photo())
