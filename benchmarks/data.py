@@ -24,10 +24,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from dandelion_pipeline.images.clean import MEASURED_SCHEMA, measure_photo
+from dandelion_pipeline.images.clean import MEASURED_SCHEMA, measure_photos
 from dandelion_pipeline.images.groups import group_columns
 from dandelion_pipeline.images.sample import SampleSpec, generate
-from dandelion_pipeline.storage.ahead import run_ahead
 
 CORES = 2
 THUMBNAILS = 400
@@ -65,7 +64,7 @@ def main(large: int) -> None:
 def measured(files: Sequence[Path]) -> None:
     """What `clean_images` does with photos between reading them and writing its table."""
     contents = (file.read_bytes() for file in files)
-    rows = list(run_ahead(measure_photo, contents, len, concurrency=CORES))
+    rows = list(measure_photos(contents))
     hashes = pa.array([file.name for file in files])
     group_columns(hashes, pa.Table.from_pylist(rows, schema=MEASURED_SCHEMA), None, [])
 

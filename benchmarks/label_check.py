@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 from cleanlab.rank import get_label_quality_scores
 from PIL import Image
@@ -76,10 +77,10 @@ def read(folder: Path) -> Photos:
     ]
     images = [decode(data).image for _, data in files]
     _, labels = np.unique([label for label, _ in files], return_inverse=True)
-    names = [f"{number:06d}" for number in range(len(images))]
+    names = pa.array([f"{number:06d}" for number in range(len(images))])
     prints = Fingerprints.of([fingerprint(image) for image in images])
-    groups = group_photos(names, prints, KnownPhotos([], Fingerprints.of([])))
-    return Photos(images, labels, [groups[name].group for name in names])
+    groups = group_photos(names, prints, KnownPhotos.none()).group.to_pylist()
+    return Photos(images, labels, groups)
 
 
 def changed(labels: Labels, seed: int) -> tuple[Labels, npt.NDArray[np.bool_]]:

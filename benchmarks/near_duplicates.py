@@ -19,6 +19,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -158,14 +159,15 @@ def show_quality(originals: list[Image.Image]) -> None:
 def quality(batch: list[tuple[str, int, Fingerprint]]) -> tuple[str, str, str]:
     """Recall, precision, and the pairs of originals that were taken for one picture."""
     names = [f"{number:05d} {change}" for change, number, _ in batch]
-    nothing = KnownPhotos([], Fingerprints.of([]))
-    found = group_photos(names, Fingerprints.of([one for *_, one in batch]), nothing)
+    prints = Fingerprints.of([one for *_, one in batch])
+    groups = group_photos(pa.array(names), prints, KnownPhotos.none()).group.to_pylist()
+    found = dict(zip(names, groups, strict=True))
     members = defaultdict(list)
-    for name, membership in found.items():
-        members[membership.group].append(int(name[:5]))
-    group_of = {int(name[:5]): found[name].group for name in names if name.endswith("original")}
+    for name, group in found.items():
+        members[group].append(int(name[:5]))
+    group_of = {int(name[:5]): found[name] for name in names if name.endswith("original")}
     copies = [name for name in names if not name.endswith("original")]
-    together = sum(found[name].group == group_of[int(name[:5])] for name in copies)
+    together = sum(found[name] == group_of[int(name[:5])] for name in copies)
     pairs = [pair for group in members.values() for pair in combinations(group, 2)]
     same = SAME_PICTURE if SHARED.exists() else set()
     wrong = [pair for pair in pairs if pair[0] != pair[1] and frozenset(pair) not in same]
@@ -190,7 +192,7 @@ def search(known: int, new: int) -> None:
     rng = np.random.default_rng(7)
     given = Fingerprints.of([fingerprint(image) for image in photos()])
     everything_of = blends(given, known + new, rng)
-    names = [f"{number:064x}" for number in range(known + new)]
+    names = pa.array([f"{number:064x}" for number in range(known + new)])
     older = KnownPhotos(names[:known], everything_of.take(np.arange(known)))
     newer = everything_of.take(np.arange(known, known + new))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

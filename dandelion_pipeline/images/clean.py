@@ -1,25 +1,30 @@
 """The accepted photos of a day: measured once, judged by the limits, near-duplicates grouped."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.fingerprint import fingerprint
-from dandelion_pipeline.images.groups import FINGERPRINT_SCHEMA, GROUP_SCHEMA, group_columns
+from dandelion_pipeline.images.groups import (
+    FINGERPRINT_SCHEMA,
+    GROUP_SCHEMA,
+    group_columns,
+    new_and_known,
+)
 from dandelion_pipeline.images.intake import ACCEPTED
 from dandelion_pipeline.images.kept import read_kept
+from dandelion_pipeline.images.luma import Luma
 from dandelion_pipeline.images.quality import QUALITY_SCHEMA, QualityLimits, drop_reasons, measure
 from dandelion_pipeline.storage.ahead import run_ahead
 from dandelion_pipeline.storage.store import Store
 
 CLEAN_IMAGES = "clean_images"
-MEASURES = "3"
+MEASURES = "4"
 """Names the way `measure_photo` measures: what was measured in another way is measured again."""
 
 MEASURED_SCHEMA = pa.schema(
@@ -46,6 +51,7 @@ CLEAN_SCHEMA = pa.schema(
 )
 
 _CHUNK = 1_000  # photos whose measures are Python objects at once: some 1 MB
+_PARCEL, _PARCEL_BYTES = 32, 1_000_000
 _TAKEN_OVER = ("sha256", "label", "name", "day", "is_sample")
 
 
@@ -82,12 +88,13 @@ def clean(
     photos = accepted["sha256"].combine_chunks().dictionary_encode()
     measures = _measures(store, photos.dictionary, before, on_photo)
     current = [table for table in others if _is_current(table)]
-    groups = group_columns(photos.dictionary, measures, before, current).take(photos.indices)
-    measured = measures.take(photos.indices)
-    reasons = drop_reasons(measured, limits or QualityLimits())
+    groups = group_columns(photos.dictionary, measures, before, current)
+    if len(photos.dictionary) < len(photos):  # some under two labels; or it would be a mere copy
+        measures, groups = measures.take(photos.indices), groups.take(photos.indices)
+    reasons = drop_reasons(measures, limits or QualityLimits())
     columns = [
         *accepted.columns,
-        *measured.columns,
+        *measures.columns,
         pc.equal(reasons, ""),
         reasons,
         *groups.columns,
@@ -107,18 +114,16 @@ def _measures(
     """What is known of photos by their hashes, or else measured; a table of `MEASURED_SCHEMA`."""
     if before is None:
         return _measure_all(store, hashes, on_photo)
-    row = pc.index_in(hashes, before["sha256"].combine_chunks())
-    is_new = np.asarray(row.is_null())
-    rows = np.where(is_new, before.num_rows + is_new.cumsum() - 1, row.fill_null(0))
+    is_new, rows = new_and_known(hashes, before["sha256"])
     known = before.select(MEASURED_SCHEMA.names).cast(MEASURED_SCHEMA)
-    new = _measure_all(store, hashes.filter(pa.array(is_new)), on_photo)
-    return pa.concat_tables([known, new]).take(pa.array(rows))
+    new = _measure_all(store, hashes.filter(is_new), on_photo)
+    return pa.concat_tables([known, new]).take(rows)
 
 
 def _measure_all(store: Store, hashes: pa.Array, on_photo: Callable[[int, int], None]) -> pa.Table:
     """Read, decode and measure, a bounded number at a time; a table of `MEASURED_SCHEMA`."""
     contents = read_kept(store, (sha256.as_py() for sha256 in hashes))
-    measured = run_ahead(measure_photo, contents, len, concurrency=os.cpu_count() or 1)
+    measured = measure_photos(contents)
     batches, total = [], len(hashes)
     with closing(contents), closing(measured):  # or they would hold their threads
         for start in range(0, total, _CHUNK):
@@ -130,10 +135,38 @@ def _measure_all(store: Store, hashes: pa.Array, on_photo: Callable[[int, int], 
     return pa.Table.from_batches(batches, schema=MEASURED_SCHEMA)
 
 
+def measure_photos(contents: Iterable[bytes]) -> Generator[dict[str, object], None, None]:
+    """What `measure_photo` says of each, in threads, in their order."""
+    parcels = run_ahead(
+        lambda parcel: [measure_photo(data) for data in parcel],
+        _parcels(contents),
+        size_of=lambda parcel: sum(map(len, parcel)),
+        concurrency=os.cpu_count() or 1,
+    )
+    with closing(parcels):
+        for rows in parcels:
+            yield from rows
+
+
+def _parcels(contents: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Several small photos or a large one: to wake a thread takes as long as to measure one."""
+    parcel: list[bytes] = []
+    size = 0
+    for data in contents:
+        parcel.append(data)
+        size += len(data)
+        if len(parcel) == _PARCEL or size >= _PARCEL_BYTES:
+            yield parcel
+            parcel, size = [], 0
+    if parcel:
+        yield parcel
+
+
 def measure_photo(data: bytes) -> dict[str, object]:
     """All that is found out by decoding a photo: one row of `MEASURED_SCHEMA`."""
     photo = decode(data)
-    return {**vars(measure(photo)), **vars(fingerprint(photo.image))}
+    luma = Luma.of(photo.image)
+    return {**vars(measure(photo, luma)), **vars(fingerprint(photo.image, luma))}
 
 
 def stop(photos: pa.Table, why: str) -> pa.Table:

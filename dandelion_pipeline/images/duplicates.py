@@ -5,120 +5,141 @@ never become one. A new photo that is like photos of several groups joins one of
 the others as its bridges; who uses the groups leaves such a photo out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dandelion_pipeline.images.alignment import ALIKE, similarity
-from dandelion_pipeline.images.fingerprint import Fingerprints, coefficients, mirrored
-from dandelion_pipeline.images.lookup import Candidates, candidates, candidates_within
+from dandelion_pipeline.images.fingerprint import Fingerprints, Floats, coefficients, mirrored
+from dandelion_pipeline.images.lookup import Candidates, Rows, candidates, candidates_within
 
-_EQUAL = 2.0  # above every similarity
+_EQUAL = np.float32(2)  # above every similarity
 _AT_ONCE = 4_096
 
 
 @dataclass(frozen=True)
-class Membership:
-    """Where a photo belongs."""
+class Memberships:
+    """Where the photos of a batch belong, in columns."""
 
-    group: str
-    """The sha256 of the group's first photo."""
+    group: pa.Array
+    """The sha256 of the first photo of the group of each."""
 
-    bridges: tuple[str, ...] = ()
-    """Other groups that hold photos like this one, sorted; where any, it is to be left out."""
+    bridges: pa.Array
+    """Lists of other groups that hold photos like this one, sorted; where there are any, the photo
+    is to be left out."""
 
 
 @dataclass(frozen=True)
 class KnownPhotos:
     """Photos that have their groups already, the oldest first."""
 
-    groups: Sequence[str]
+    groups: pa.Array
     fingerprints: Fingerprints
 
-
-@dataclass(frozen=True, order=True)
-class _Match:
-    """Two photos that are alike; the most alike and the first ones sort first."""
-
-    unlikeness: float
-    first: int
-    second: int
+    @classmethod
+    def none(cls) -> "KnownPhotos":
+        """No photos."""
+        return cls(pa.array([], pa.string()), Fingerprints.of([]))
 
 
-def group_photos(
-    sha256: Sequence[str], fingerprints: Fingerprints, known: KnownPhotos
-) -> dict[str, Membership]:
+def group_photos(sha256: pa.Array, fingerprints: Fingerprints, known: KnownPhotos) -> Memberships:
     """Give each photo of a batch its group.
 
     Args:
         sha256: of each photo, in whatever order: the result is the same.
         fingerprints: of each photo, in the same order.
         known: all photos that have groups.
+    """
+    pictures, picture_of = _pictures(sha256, fingerprints.pixels)
+    distinct = fingerprints.take(pictures)
+    del fingerprints  # 17 MB for 100,000 photos, where the caller does not need them either
+    groups = known.groups.dictionary_encode()
+    forest = _Forest(len(pictures))
+    forest.settle(_matches_with(distinct, known, groups.indices), groups.indices)
+    forest.grow(_matches_within(distinct))
+    names = pa.concat_arrays([sha256.take(pa.array(pictures)), groups.dictionary])
+    found, rows = forest.memberships(names), pa.array(picture_of)
+    return Memberships(found.group.take(rows), found.bridges.take(rows))
+
+
+def _pictures(sha256: pa.Array, pixels: npt.NDArray[np.uint64]) -> tuple[Rows, Rows]:
+    """Of equal pixels the photo with the first sha256.
 
     Returns:
-        The membership of each sha256.
+        The rows of these, sorted by sha256, and which of them each photo shows.
     """
-    pixels = fingerprints.pixels.tolist()
-    first_with: dict[int, int] = {}
-    for row in sorted(range(len(sha256)), key=sha256.__getitem__):
-        first_with.setdefault(pixels[row], row)
-    pictures = list(first_with.values())
-    distinct = fingerprints.take(np.array(pictures, np.intp))
-    forest = _Forest([sha256[row] for row in pictures])
-    forest.settle(_matches_with(distinct, known), known.groups)
-    forest.grow(_matches_within(distinct))
-    membership = dict(zip(first_with, forest.memberships(), strict=True))
-    return {name: membership[pixels[row]] for row, name in enumerate(sha256)}
+    order = pc.sort_indices(sha256).to_numpy().astype(np.intp)
+    _, first, number = np.unique(pixels[order], return_index=True, return_inverse=True)
+    by_name = np.argsort(first)
+    place = np.empty_like(by_name)
+    place[by_name] = np.arange(len(by_name))
+    picture_of = np.empty(len(order), np.intp)
+    picture_of[order] = place[number]
+    return order[first[by_name]], picture_of
 
 
-def _matches_with(photos: Fingerprints, known: KnownPhotos) -> list[_Match]:
+@dataclass(frozen=True)
+class _Matches:
+    """Pairs of photos that are alike, in columns."""
+
+    first: Rows
+    second: Rows
+    likeness: Floats
+
+    def best_first(self) -> Iterator[tuple[int, int]]:
+        """The most alike, and of these the first, before the others."""
+        order = np.lexsort((self.second, self.first, -self.likeness))
+        return zip(self.first[order].tolist(), self.second[order].tolist(), strict=True)
+
+
+def _matches_with(photos: Fingerprints, known: KnownPhotos, groups: pa.Array) -> _Matches:
     """Matches of photos (first) with known ones (second)."""
     _, oldest = np.unique(known.fingerprints.pixels, return_index=True)
     oldest.sort()
     distinct = known.fingerprints.take(oldest)
-    row_of = {pixels: row for row, pixels in enumerate(distinct.pixels.tolist())}
-    equal = [
-        _Match(-_EQUAL, row, int(oldest[row_of[pixels]]))
-        for row, pixels in enumerate(photos.pixels.tolist())
-        if pixels in row_of
-    ]
-    numbers: dict[str, int] = {}
-    groups = [numbers.setdefault(known.groups[row], len(numbers)) for row in oldest]
-    ours, theirs = photos.detailed(), distinct.detailed()
-    found = candidates(
-        photos.detail[ours], distinct.detail[theirs], np.array(groups, np.intp)[theirs]
+    same, of_known = _equal(photos.pixels, distinct.pixels)
+    (ours, detail), (theirs, among) = photos.detailed(), distinct.detailed()
+    numbers = groups.to_numpy().astype(np.intp)[oldest[theirs]]
+    alike = _alike(candidates(detail, among, numbers), detail, among)
+    return _Matches(
+        np.concatenate([same, ours[alike.first]]),
+        np.concatenate([oldest[of_known], oldest[theirs[alike.second]]]),
+        np.concatenate([np.full(len(same), _EQUAL), alike.likeness]),
     )
-    alike = _alike(found, photos.detail[ours], distinct.detail[theirs])
-    return equal + [
-        _Match(m.unlikeness, int(ours[m.first]), int(oldest[theirs[m.second]])) for m in alike
-    ]
 
 
-def _matches_within(photos: Fingerprints) -> list[_Match]:
-    rows = photos.detailed()
-    detail = photos.detail[rows]
+def _equal(
+    ours: npt.NDArray[np.uint64], theirs: npt.NDArray[np.uint64]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The rows of equal numbers; none occurs twice on either side."""
+    _, first, second = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
+    return first, second
+
+
+def _matches_within(photos: Fingerprints) -> _Matches:
+    rows, detail = photos.detailed()
     alike = _alike(candidates_within(detail), detail, detail)
-    return [_Match(m.unlikeness, int(rows[m.first]), int(rows[m.second])) for m in alike]
+    return _Matches(rows[alike.first], rows[alike.second], alike.likeness)
 
 
 def _alike(
     pairs: Candidates, seekers: npt.NDArray[np.int8], among: npt.NDArray[np.int8]
-) -> list[_Match]:
+) -> _Matches:
     """The pairs that show one picture."""
-    matches = []
+    likeness = np.empty(len(pairs), np.float32)
     for start in range(0, len(pairs), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
-        seeker, found = pairs.seeker[rows], pairs.found[rows]
-        sought = coefficients(seekers[seeker])
+        sought = coefficients(seekers[pairs.seeker[rows]])
         flip = pairs.mirrored[rows][:, None, None]
-        likeness = similarity(coefficients(among[found]), np.where(flip, mirrored(sought), sought))
-        matches += [
-            _Match(-float(likeness[row]), int(seeker[row]), int(found[row]))
-            for row in np.flatnonzero(likeness >= ALIKE)
-        ]
-    return matches
+        likeness[rows] = similarity(
+            coefficients(among[pairs.found[rows]]), np.where(flip, mirrored(sought), sought)
+        )
+    alike = np.flatnonzero(likeness >= ALIKE)
+    return _Matches(pairs.seeker[alike], pairs.found[alike], likeness[alike])
 
 
 @dataclass
@@ -126,54 +147,73 @@ class _Forest:
     """Photos joined by their matches, the best first (J. B. Kruskal, 1956).
 
     A tree has one known group at most: matches between trees of two known groups join nothing.
+    Photos and known groups are numbers here.
     """
 
-    names: Sequence[str]
-    """The photos' sha256, sorted."""
-
-    _above: list[int] = field(init=False)
-    _known: dict[int, str] = field(init=False, default_factory=dict)
+    photos: int
+    _above: Rows = field(init=False)
+    _known: dict[int, int] = field(init=False, default_factory=dict)
     """The known group of a tree, by its root."""
 
-    _bridges: dict[int, set[str]] = field(init=False, default_factory=dict)
+    _bridges: dict[int, set[int]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._above = list(range(len(self.names)))
+        self._above = np.arange(self.photos)
 
-    def settle(self, matches: Iterable[_Match], groups: Sequence[str]) -> None:
+    def settle(self, matches: _Matches, groups: pa.Array) -> None:
         """Photos go to the known group of their best match; their other groups are bridges."""
-        for match in sorted(matches):
-            group = groups[match.second]
-            if self._known.setdefault(match.first, group) != group:
-                self._bridges.setdefault(match.first, set()).add(group)
+        for photo, known in matches.best_first():
+            group = groups[known].as_py()
+            if self._known.setdefault(photo, group) != group:
+                self._bridges.setdefault(photo, set()).add(group)
 
-    def grow(self, matches: Iterable[_Match]) -> None:
+    def grow(self, matches: _Matches) -> None:
         """Join photos of the batch; of two that belong to two known groups, one is a bridge."""
         apart = []
-        for match in sorted(matches):
-            first, second = sorted((self._root(match.first), self._root(match.second)))
+        for one, other in matches.best_first():
+            first, second = sorted((self._root(one), self._root(other)))
             if first in self._known and second in self._known:
                 if self._known[first] != self._known[second]:
-                    apart.append(match)
+                    apart.append((one, other))
                     continue
             elif second in self._known:
                 self._known[first] = self._known[second]
             self._above[second] = first
-        for match in apart:
-            if match.first not in self._bridges and match.second not in self._bridges:
-                self._bridges[match.second] = {self._known[self._root(match.first)]}
+        for one, other in apart:
+            if one not in self._bridges and other not in self._bridges:
+                self._bridges[other] = {self._known[self._root(one)]}
 
-    def memberships(self) -> list[Membership]:
-        """Those of the photos; the root of a tree is its first photo."""
-        found = []
-        for photo in range(len(self.names)):
-            root = self._root(photo)
-            bridges = tuple(sorted(self._bridges.get(photo, ())))
-            found.append(Membership(self._known.get(root, self.names[root]), bridges))
-        return found
+    def memberships(self, names: pa.Array) -> Memberships:
+        """Those of the photos; the root of a tree is its first photo.
+
+        Args:
+            names: the photos' sha256, and then the names of the known groups.
+        """
+        known = np.full(self.photos, -1)
+        known[list(self._known)] = list(self._known.values())
+        roots = self._roots()
+        group = np.where(known[roots] < 0, roots, self.photos + known[roots])
+        return Memberships(names.take(pa.array(group)), self._lists(names[self.photos :]))
+
+    def _lists(self, known: pa.Array) -> pa.Array:
+        """The bridges of each photo, by their names."""
+        lengths = np.zeros(self.photos + 1, np.int32)
+        found: list[str] = []
+        for photo in sorted(self._bridges):
+            named = sorted(known.take(pa.array(self._bridges[photo])).to_pylist())
+            lengths[photo + 1] = len(named)
+            found += named
+        offsets = pa.array(lengths.cumsum(dtype=np.int32))
+        return pa.ListArray.from_arrays(offsets, pa.array(found, pa.string()))
 
     def _root(self, photo: int) -> int:
         while self._above[photo] != photo:
             self._above[photo] = self._above[self._above[photo]]
-            photo = self._above[photo]
+            photo = int(self._above[photo])
         return photo
+
+    def _roots(self) -> Rows:
+        roots = self._above
+        while not np.array_equal(further := roots[roots], roots):
+            roots = further
+        return roots

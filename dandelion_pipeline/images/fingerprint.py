@@ -1,20 +1,24 @@
 """Fingerprints of photos: what of a photo survives its being saved, resized or cropped again.
 
-A photo is shrunk to 64 x 64 pixels. `pixels` is a hash of that. `detail` holds the lowest
-coefficients of the cosine transform of its luma, those within a quarter disc, each times its
-frequency: pictures of nature hold about as much of each then (D. J. Field, "Relations between
-the statistics of natural images", 1987), and one byte does for each.
+`detail` holds the lowest coefficients of the cosine transform of a photo's luma, those within a
+quarter disc, each times its frequency: pictures of nature hold about as much of each then (D. J.
+Field, "Relations between the statistics of natural images", 1987), and one byte does for each.
+`pixels` is a hash of that, and of 64 x 64 of the photo's pixels.
 """
 
 import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image
+
+from dandelion_pipeline.images.luma import SMALL_SIDE, Luma
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,7 +31,9 @@ LEAST_DETAIL = 1.0
 
 PIXELS_BYTES = 8
 _STEPS = 24  # of a coefficient's byte to the root mean square of all of them
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+_LONGEST = (
+    2 * SMALL_SIDE
+)  # a strip is brought down to it, and what is smaller than `SIDE` up to that
 
 _ROWS, _COLUMNS = np.mgrid[: HIGHEST + 1, : HIGHEST + 1]
 FREQUENCY: Floats = np.hypot(_ROWS, _COLUMNS).astype(np.float32)
@@ -66,44 +72,71 @@ class Fingerprints:
     @classmethod
     def of(cls, each: Sequence[Fingerprint]) -> "Fingerprints":
         """Those of a list."""
-        return cls._joined([one.pixels for one in each], [one.detail for one in each])
+        return cls.of_columns(
+            pa.array([one.pixels for one in each], pa.binary()),
+            pa.array([one.detail for one in each], pa.binary()),
+        )
 
     @classmethod
     def of_columns(
         cls, pixels: pa.Array | pa.ChunkedArray, detail: pa.Array | pa.ChunkedArray
     ) -> "Fingerprints":
         """Those of two binary columns of a table, without nulls."""
-        return cls._joined(pixels.to_pylist(), detail.to_pylist())
-
-    @classmethod
-    def _joined(cls, pixels: list[bytes], detail: list[bytes]) -> "Fingerprints":
-        rows = b"".join(one or bytes(DETAIL_BYTES) for one in detail)
-        return cls(
-            np.frombuffer(b"".join(pixels), np.uint64),
-            np.frombuffer(rows, np.int8).reshape(len(pixels), DETAIL_BYTES),
-        )
+        found = _joined(detail).view(np.int8).reshape(-1, DETAIL_BYTES)
+        if len(found) < len(detail):
+            full = np.zeros((len(detail), DETAIL_BYTES), np.int8)
+            full[np.asarray(pc.greater(pc.binary_length(detail), 0), dtype=bool)] = found
+            found = full
+        return cls(_joined(pixels).view(np.uint64), found)
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Fingerprints":
         """Those of some photos."""
         return Fingerprints(self.pixels[rows], self.detail[rows])
 
-    def detailed(self) -> npt.NDArray[np.intp]:
-        """The rows of the photos that have detail."""
-        return np.flatnonzero(self.detail.any(axis=1))
+    def detailed(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int8]]:
+        """The rows of the photos that have detail, and this; most often it is all there is."""
+        rows = np.flatnonzero(self.detail.any(axis=1))
+        return rows, self.detail if len(rows) == len(self) else self.detail[rows]
 
 
-def fingerprint(image: Image.Image) -> Fingerprint:
-    """The fingerprint of an upright photo in 8-bit RGB, decoded at whatever scale."""
-    small = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    colours = np.asarray(small)
-    size = struct.pack("<II", *image.size)
-    pixels = hashlib.blake2b(size + colours.tobytes(), digest_size=PIXELS_BYTES).digest()
-    waves = (_COSINES @ (colours @ _LUMA) @ _COSINES.T * FREQUENCY)[KEPT]
+def _joined(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint8]:
+    """All bytes of a binary column, without a Python object for each row."""
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = []
+    for chunk in chunks:
+        if len(chunk):
+            _, starts, values = chunk.buffers()
+            ends = np.frombuffer(starts, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+            parts.append(np.frombuffer(values or b"", np.uint8)[ends[0] : ends[-1]])
+    return np.concatenate(parts) if len(parts) > 1 else parts[0] if parts else np.zeros(0, np.uint8)
+
+
+def fingerprint(image: Image.Image, luma: Luma | None = None) -> Fingerprint:
+    """The fingerprint of a photo.
+
+    Args:
+        image: upright, in 8-bit RGB, decoded at whatever scale.
+        luma: that of the photo, where it is at hand.
+    """
+    cells = _cells((luma or Luma.of(image)).small)
+    height, width = cells.shape
+    waves = (analysis(height) @ cells.astype(np.float32) @ analysis(width).T * FREQUENCY)[KEPT]
     strength = float(np.sqrt(np.mean(waves**2)))
-    if strength < LEAST_DETAIL:
-        return Fingerprint(pixels, b"")
-    steps = np.clip(np.rint(waves * (_STEPS / strength)), -127, 127)
-    return Fingerprint(pixels, steps.astype(np.int8).tobytes())
+    detail = b""
+    if strength >= LEAST_DETAIL:
+        steps = np.clip(np.rint(waves * (_STEPS / strength)), -127, 127)
+        detail = steps.astype(np.int8).tobytes()
+    some = image.resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    seen = struct.pack("<II", *image.size) + some.tobytes() + detail
+    return Fingerprint(hashlib.blake2b(seen, digest_size=PIXELS_BYTES).digest(), detail)
+
+
+def _cells(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """As many rows and columns as its waves need, and no more than a strip is worth."""
+    height, width = (min(max(side, SIDE), _LONGEST) for side in luma.shape)
+    if (height, width) == luma.shape:
+        return luma
+    return np.asarray(Image.fromarray(luma).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def coefficients(detail: npt.NDArray[np.int8]) -> Floats:
@@ -136,10 +169,8 @@ def centres(cells: int) -> Floats:
     return ((np.arange(cells) + 0.5) / cells).astype(np.float32)
 
 
+@cache
 def analysis(cells: int) -> Floats:
     """What makes coefficients of the values at `centres`; shape ``(HIGHEST + 1, cells)``."""
     scale = np.where(np.arange(HIGHEST + 1), 2, 1)[:, None] / cells
     return (cosines(centres(cells)).T * scale).astype(np.float32)
-
-
-_COSINES = analysis(SIDE)

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion_pipeline.images.duplicates import KnownPhotos, Membership, group_photos
+from dandelion_pipeline.images.duplicates import KnownPhotos, group_photos
 from dandelion_pipeline.images.fingerprint import Fingerprints
 
 GROUP_SCHEMA = pa.schema(
@@ -20,7 +21,9 @@ FINGERPRINT_SCHEMA = pa.schema(
         pa.field("detail", pa.binary(), nullable=False),
     ]
 )
-_COLUMNS = ["sha256", *FINGERPRINT_SCHEMA.names, *GROUP_SCHEMA.names]
+_NONE = pa.schema(
+    [pa.field("sha256", pa.string(), nullable=False), *FINGERPRINT_SCHEMA, *GROUP_SCHEMA]
+).empty_table()
 
 
 def group_columns(
@@ -36,19 +39,38 @@ def group_columns(
         others: the same of the other days, oldest first.
     """
     tables = [table for table in (before, *others) if table is not None]
-    known = [table.select(_COLUMNS).replace_schema_metadata(None) for table in tables]
-    kept = _memberships(known[0]) if before is not None else {}
-    is_new = pc.invert(pc.is_in(hashes, pa.array(list(kept), pa.string())))
-    new = measured.filter(is_new)
-    memberships = kept | group_photos(
-        hashes.filter(is_new).to_pylist(),
+    known = pa.concat_tables(
+        [_NONE, *(table.select(_NONE.column_names).cast(_NONE.schema) for table in tables)]
+    )
+    kept = known[: before.num_rows if before is not None else 0]
+    is_new, rows = new_and_known(hashes, kept["sha256"])
+    new = measured.select(FINGERPRINT_SCHEMA.names).filter(is_new)
+    found = group_photos(
+        hashes.filter(is_new),
         Fingerprints.of_columns(new["pixels"], new["detail"]),
-        _known(known),
+        KnownPhotos(
+            known["group"].combine_chunks(),
+            Fingerprints.of_columns(known["pixels"], known["detail"]),
+        ),
     )
-    found = [memberships[sha256] for sha256 in hashes.to_pylist()]
-    return pa.table(
-        [[one.group for one in found], [list(one.bridges) for one in found]], schema=GROUP_SCHEMA
-    )
+    groups = pa.table([found.group, found.bridges], schema=GROUP_SCHEMA)
+    return pa.concat_tables([kept.select(GROUP_SCHEMA.names), groups]).take(rows)
+
+
+def new_and_known(hashes: pa.Array, known: pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """Tell new photos from known ones.
+
+    Args:
+        hashes: the SHA-256 of each photo, each once.
+        known: those of photos that are known.
+
+    Returns:
+        Which photos are new; and the row of each photo, if the new ones come after the known.
+    """
+    row = pc.index_in(hashes, known.combine_chunks())
+    is_new = np.asarray(row.is_null())
+    rows = np.where(is_new, len(known) + is_new.cumsum() - 1, row.fill_null(0))
+    return pa.array(is_new), pa.array(rows)
 
 
 def with_groups(photos: pa.Table) -> pa.Table:
@@ -62,20 +84,3 @@ def with_groups(photos: pa.Table) -> pa.Table:
     for field, column in zip(GROUP_SCHEMA, (group, bridges), strict=True):
         photos = photos.set_column(photos.schema.get_field_index(field.name), field, column)
     return photos
-
-
-def _known(tables: Sequence[pa.Table]) -> KnownPhotos:
-    if not tables:
-        return KnownPhotos([], Fingerprints.of([]))
-    photos = pa.concat_tables(tables)
-    return KnownPhotos(
-        photos["group"].to_pylist(), Fingerprints.of_columns(photos["pixels"], photos["detail"])
-    )
-
-
-def _memberships(photos: pa.Table) -> dict[str, Membership]:
-    columns = (photos[name].to_pylist() for name in ("sha256", "group", "bridges"))
-    return {
-        sha256: Membership(group, tuple(bridges))
-        for sha256, group, bridges in zip(*columns, strict=True)
-    }

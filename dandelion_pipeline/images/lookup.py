@@ -36,6 +36,7 @@ _NEAR = 0.74
 _MOST = 10  # candidates of a photo
 _MOST_OF_A_GROUP = 3
 _WITHOUT_MARGINS = 0.95
+_LENGTH = 127  # so that a number fits into a byte: there are 88 for each photo of all days
 _AT_ONCE = 16_384
 _TABLES_AT_ONCE = 2
 
@@ -65,6 +66,9 @@ class Candidates:
         return len(self.seeker)
 
 
+_NONE = Candidates(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, dtype=bool))
+
+
 def candidates(
     seekers: npt.NDArray[np.int8], among: npt.NDArray[np.int8], groups: Rows
 ) -> Candidates:
@@ -75,13 +79,13 @@ def candidates(
         among: that of m photos.
         groups: a number for each of the m; few of a group are given for each photo.
     """
+    if not (len(seekers) and len(among)):
+        return _NONE
     return _search(_Features.of(seekers), _Features.of(among), groups)
 
 
 def _search(seekers: "_Features", among: "_Features", groups: Rows) -> Candidates:
     best = np.zeros(0, np.int64)
-    if not (len(seekers.whole) and len(among.whole)):
-        return Candidates(best, best, best > 0)
     search = _Search(seekers, among, groups)
     for first in range(0, _TABLES, _TABLES_AT_ONCE):
         codes = [best]
@@ -93,34 +97,36 @@ def _search(seekers: "_Features", among: "_Features", groups: Rows) -> Candidate
 
 def candidates_within(photos: npt.NDArray[np.int8]) -> Candidates:
     """Look for photos among themselves; of each pair, the seeker is the first."""
+    if not len(photos):
+        return _NONE
     features = _Features.of(photos)
     both = _search(features, features, np.arange(len(photos)))
     low, high = np.minimum(both.seeker, both.found), np.maximum(both.seeker, both.found)
     codes = _once((low * len(photos) + high) * 2 + both.mirrored)
     pairs = codes // 2
-    seeker, found = np.divmod(pairs, max(len(photos), 1))
+    seeker, found = np.divmod(pairs, len(photos))
     apart = seeker != found
     return Candidates(seeker[apart], found[apart], (codes % 2 == 1)[apart])
 
 
 @dataclass(frozen=True)
 class _Features:
-    """Coarse features of n photos, each of length 1; shape ``(n, 44)``."""
+    """Coarse features of n photos, each of length `_LENGTH` and rounded; shape ``(n, 44)``."""
 
-    whole: Floats
-    inner: Floats
+    whole: npt.NDArray[np.int8]
+    inner: npt.NDArray[np.int8]
     """Without the margins."""
 
     @classmethod
     def of(cls, detail: npt.NDArray[np.int8]) -> "_Features":
-        whole = np.empty((len(detail), int(_COARSE.sum())), np.float32)
+        whole = np.empty((len(detail), int(_COARSE.sum())), np.int8)
         inner = np.empty_like(whole)
         for start in range(0, len(detail), _AT_ONCE):
             rows = slice(start, start + _AT_ONCE)
             waves = coefficients(detail[rows])
-            whole[rows] = _unit(waves[:, _COARSE])
+            whole[rows] = _rounded(waves[:, _COARSE])
             cropped = _CROP @ (waves / np.maximum(FREQUENCY, 1)) @ _CROP.T * FREQUENCY
-            inner[rows] = _unit(cropped.astype(np.float32)[:, _COARSE])
+            inner[rows] = _rounded(cropped.astype(np.float32)[:, _COARSE])
         return cls(whole, inner)
 
     def keys(self, projection: Floats) -> Keys:
@@ -128,18 +134,22 @@ class _Features:
         return np.concatenate([_signs(self.whole, projection), _signs(self.inner, projection)])
 
 
-def _unit(features: Floats) -> Floats:
+def _rounded(features: Floats) -> npt.NDArray[np.int8]:
     length = np.linalg.norm(features, axis=1, keepdims=True)
-    unit: Floats = features / np.maximum(length, np.float32(1e-9))
-    return unit
+    rounded: npt.NDArray[np.int8] = np.rint(
+        features * (_LENGTH / np.maximum(length, np.float32(1e-9)))
+    ).astype(np.int8)
+    return rounded
 
 
-def _signs(features: Floats, projection: Floats) -> Keys:
+def _signs(features: npt.NDArray[np.int8], projection: Floats) -> Keys:
     """64 bits of each photo."""
     keys = np.empty(len(features), np.uint64)
     for start in range(0, len(features), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
-        keys[rows] = np.packbits(features[rows] @ projection > 0, axis=1).view(">u8")[:, 0]
+        keys[rows] = np.packbits(features[rows].astype(np.float32) @ projection > 0, axis=1).view(
+            ">u8"
+        )[:, 0]
     return keys
 
 
@@ -198,7 +208,8 @@ class _Search:
             inner = self.seekers.inner[pairs.seeker] * flip
             others = self.among.whole[pairs.found]
             ways = [(whole, others), (inner, others), (whole, self.among.inner[pairs.found])]
-            nearness[rows] = np.max([np.einsum("nk,nk->n", a, b) for a, b in ways], axis=0)
+            cosines = [np.einsum("nk,nk->n", a, b, dtype=np.float32) for a, b in ways]
+            nearness[rows] = np.max(cosines, axis=0) / _LENGTH**2
         return nearness
 
     def decoded(self, codes: npt.NDArray[np.int64]) -> Candidates:

@@ -5,16 +5,14 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from dandelion_pipeline.images.decode import Photo
-
-FOCUS_SIDE = 256
-"""Pixels that the shorter side has at most where blur is measured."""
+from dandelion_pipeline.images.luma import Luma
 
 _FILTER = 9  # taps of the blur effect's filter, as in the paper
 _ROUNDING = 1  # grey levels between neighbours that rounding to 8 bits makes of a smooth ramp
+_IN_16_BITS = 128  # numbers up to 255 of which the sum is below 2 to the 15th
 _LEVELS = np.arange(256)
 
 
@@ -76,10 +74,16 @@ class QualityLimits(BaseModel):
     highest_aspect: float = Field(default=5.0, ge=1, description="Longer side / shorter side")
 
 
-def measure(photo: Photo) -> Quality:
-    """Measure a photo; numbers are rounded to 32 bits, as tables keep them."""
-    luma = photo.image.convert("L")
-    shares = np.asarray(luma.histogram(), dtype=np.float64) / (luma.width * luma.height)
+def measure(photo: Photo, luma: Luma | None = None) -> Quality:
+    """Measure a photo; numbers are rounded to 32 bits, as tables keep them.
+
+    Args:
+        photo: the photo.
+        luma: that of the photo, where it is at hand.
+    """
+    luma = luma or Luma.of(photo.image)
+    counts = np.asarray(luma.whole.histogram(), dtype=np.float64)
+    shares = counts / (luma.whole.width * luma.whole.height)
     brightness = float(shares @ _LEVELS)
     contrast = float(np.sqrt(shares @ (_LEVELS - brightness) ** 2))
     there = shares[shares > 0]
@@ -89,7 +93,7 @@ def measure(photo: Photo) -> Quality:
         photo.format,
         _stored(brightness),
         _stored(contrast),
-        _stored(blur_effect(luma)),
+        _stored(blur_effect(luma.small)),
         _stored(abs(float(there @ np.log2(there)))),
         _stored(photo.width / photo.height),
     )
@@ -133,39 +137,54 @@ def _checks(measured: pa.Table, limits: QualityLimits) -> dict[str, npt.NDArray[
     }
 
 
-def blur_effect(luma: Image.Image) -> float:
-    """How blurred a grey picture is, whatever its size, brightness and contrast.
+def blur_effect(luma: npt.NDArray[np.uint8]) -> float:
+    """How blurred a grey picture is, whatever its brightness and contrast.
 
     A picture that is blurred loses little when it is blurred again: what is compared is how
     much neighbouring pixels differ before and after a filter of nine taps, along both axes,
-    and the worse one counts. Larger pictures are brought down to `FOCUS_SIDE` before, so that
-    a photo and a smaller copy of it are judged alike.
+    and the worse one counts. `Luma.small` is of about one size for all larger photos, so that a
+    photo and a smaller copy of it are judged alike.
 
     Source: Crété, Dolmière, Ladret, Nicolas, "The Blur Effect: Perception and Estimation with a
     New No-Reference Perceptual Blur Metric", SPIE 6492 (2007).
 
+    Args:
+        luma: shape ``(height, width)``.
+
     Returns:
         From 0 (sharp) to 1 (blurred). 1 too for what is even, or has fewer than ten pixels.
     """
-    shrink = FOCUS_SIDE / min(luma.size)
-    if shrink < 1:
-        width, height = (max(1, round(side * shrink)) for side in luma.size)
-        luma = luma.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    pixels = np.asarray(luma).astype(np.int16)
-    return max(_blur_down(pixels), _blur_down(np.ascontiguousarray(pixels.T)))
+    pixels = luma.astype(np.int16)
+    return max(_blur_down(pixels), _blur_down(pixels.T))
 
 
 def _blur_down(pixels: npt.NDArray[np.int16]) -> float:
-    """The share of the differences between rows that is still there after filtering."""
+    """The share of the differences between rows that is still there after filtering.
+
+    In place where it can be: for 50,000 pixels, new memory takes longer than the sums.
+    """
     if len(pixels) <= _FILTER:
         return 1.0
-    before = np.abs(np.diff(pixels, axis=0)[_FILTER // 2 : -(_FILTER // 2)])
-    before = _FILTER * (np.maximum(before, _ROUNDING) - _ROUNDING)
+    half = _FILTER // 2
+    before = pixels[half + 1 : -half] - pixels[half : -half - 1]
+    np.abs(before, out=before)
+    np.maximum(before, _ROUNDING, out=before)
+    before -= _ROUNDING
     # Neighbours in a filtered column share eight of nine taps: they differ by the two others.
-    after = np.abs(pixels[_FILTER:] - pixels[:-_FILTER])
-    differed = int(before.sum(dtype=np.int64))
-    left = int(np.minimum(before, after, out=after).sum(dtype=np.int64))
+    after = pixels[_FILTER:] - pixels[:-_FILTER]
+    np.abs(after, out=after)
+    differed = _FILTER * _sum(before)
+    before *= _FILTER
+    left = _sum(np.minimum(before, after, out=after))
     return left / differed if differed else 1.0
+
+
+def _sum(levels: npt.NDArray[np.int16]) -> int:
+    """The sum of numbers up to 255, so many at once as 16 bits hold: five times as fast."""
+    flat = levels.ravel(order="K")
+    whole = len(flat) // _IN_16_BITS * _IN_16_BITS
+    sums = flat[:whole].reshape(_IN_16_BITS, -1).sum(axis=0, dtype=np.int16)
+    return int(sums.sum(dtype=np.int64) + flat[whole:].sum(dtype=np.int64))
 
 
 def _stored(number: float) -> float:

@@ -2,6 +2,7 @@ import io
 from collections.abc import Callable
 from functools import cache
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.images.duplicates import KnownPhotos, Membership, group_photos
+from dandelion_pipeline.images.duplicates import KnownPhotos, group_photos
 from dandelion_pipeline.images.fingerprint import (
     DETAIL_BYTES,
     Fingerprint,
@@ -21,7 +22,12 @@ from dandelion_pipeline.images.fingerprint import (
 from dandelion_pipeline.images.sample import LABELS, render
 
 ORIGINALS = 12
-NOTHING = KnownPhotos([], Fingerprints.of([]))
+NOTHING = KnownPhotos.none()
+
+
+class Membership(NamedTuple):
+    group: str
+    bridges: tuple[str, ...] = ()
 
 
 def saved(image: Image.Image) -> Image.Image:
@@ -62,15 +68,22 @@ def copy(number: int, change: str) -> Fingerprint:
 
 
 def grouped(photos: dict[str, Fingerprint], known: KnownPhotos = NOTHING) -> dict[str, Membership]:
-    return group_photos(list(photos), Fingerprints.of(list(photos.values())), known)
+    names = pa.array(list(photos), pa.string())
+    found = group_photos(names, Fingerprints.of(list(photos.values())), known)
+    columns = zip(photos, found.group.to_pylist(), found.bridges.to_pylist(), strict=True)
+    return {name: Membership(group, tuple(bridges)) for name, group, bridges in columns}
+
+
+def known_photos(groups: list[str], prints: list[Fingerprint]) -> KnownPhotos:
+    return KnownPhotos(pa.array(groups, pa.string()), Fingerprints.of(prints))
 
 
 @cache
 def library() -> KnownPhotos:
     """All originals, each a group of its own."""
-    return KnownPhotos(
+    return known_photos(
         [f"original {number}" for number in range(ORIGINALS)],
-        Fingerprints.of([copy(number, "") for number in range(ORIGINALS)]),
+        [copy(number, "") for number in range(ORIGINALS)],
     )
 
 
@@ -104,14 +117,14 @@ def test_photos_of_one_even_colour_match_by_their_pixels_alone(colour: str) -> N
 
 
 def test_a_photo_between_two_known_groups_joins_one_and_names_the_other() -> None:
-    known = KnownPhotos(["old", "new"], Fingerprints.of([copy(1, ""), copy(1, "mirrored")]))
+    known = known_photos(["old", "new"], [copy(1, ""), copy(1, "mirrored")])
     assert grouped({"x": copy(1, "saved again")}, known) == {"x": Membership("old", ("new",))}
     assert grouped({"x": copy(1, "mirrored")}, known) == {"x": Membership("new", ("old",))}
 
 
 def test_a_photo_with_the_very_pixels_of_known_ones_joins_the_oldest() -> None:
     same = copy(1, "")
-    known = KnownPhotos(["old", "new"], Fingerprints.of([same, same]))
+    known = known_photos(["old", "new"], [same, same])
     assert grouped({"x": same}, known)["x"].group == "old"
 
 
@@ -123,7 +136,9 @@ def test_columns_and_lists_hold_the_same() -> None:
     )
     assert (columns.pixels == listed.pixels).all()
     assert (columns.detail == listed.detail).all()
-    assert listed.detailed().tolist() == [0, 2]
+    rows, detail = listed.detailed()
+    assert rows.tolist() == [0, 2]
+    assert (detail == listed.detail[[0, 2]]).all()
     assert listed.detail.shape == (3, DETAIL_BYTES)
 
 
@@ -152,9 +167,7 @@ def test_groups_stay_as_days_are_added_whatever_the_order_within_a_day(
     for day in days:
         new = {f"{n:02d} {change}": copy(n, change) for n, change in day}
         new = {name: one for name, one in new.items() if name not in prints}
-        known = KnownPhotos(
-            [member[name].group for name in prints], Fingerprints.of(list(prints.values()))
-        )
+        known = known_photos([member[name].group for name in prints], list(prints.values()))
         found = grouped(new, known)
         shuffled = chance.sample(sorted(new), len(new))
         assert grouped({name: new[name] for name in shuffled}, known) == found
@@ -170,7 +183,7 @@ def test_of_two_copies_that_tie_two_known_groups_the_later_one_is_a_bridge() -> 
     def without(left: int) -> Fingerprint:
         return fingerprint(original(1).crop((left, 0, 200, 150)))
 
-    known = KnownPhotos(["old", "new"], Fingerprints.of([without(0), without(54)]))
+    known = known_photos(["old", "new"], [without(0), without(54)])
     assert grouped({"x": without(18)}, known) == {"x": Membership("old")}
     assert grouped({"y": without(36)}, known) == {"y": Membership("new")}
     assert grouped({"y": without(36), "x": without(18)}, known) == {

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from dandelion_pipeline.images.contact_sheet import TILE, contact_sheet
 from dandelion_pipeline.images.decode import Photo, decode
+from dandelion_pipeline.images.luma import Luma
 from dandelion_pipeline.images.quality import (
     QUALITY_SCHEMA,
     Quality,
@@ -30,6 +31,10 @@ NOISE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), n
 
 def decoded(image: Image.Image) -> Photo:
     return Photo(image, *image.size, "PNG", "")
+
+
+def blur_of(image: Image.Image) -> float:
+    return blur_effect(Luma.of(image).small)
 
 
 def test_brightness_and_contrast_are_those_of_the_luma() -> None:
@@ -56,10 +61,7 @@ def test_noise_is_sharp_and_full_of_information() -> None:
 
 
 def test_the_more_a_photo_is_blurred_the_higher_its_blur() -> None:
-    blurs = [
-        blur_effect(GRASS.convert("L").filter(ImageFilter.GaussianBlur(radius)))
-        for radius in (0, 1, 2, 4, 8)
-    ]
+    blurs = [blur_of(GRASS.filter(ImageFilter.GaussianBlur(radius))) for radius in (0, 1, 2, 4, 8)]
     assert blurs == sorted(blurs)
     assert blurs[0] < 0.5
     assert blurs[-1] > 0.95
@@ -67,11 +69,11 @@ def test_the_more_a_photo_is_blurred_the_higher_its_blur() -> None:
 
 def test_blur_depends_neither_on_brightness_nor_on_contrast_nor_on_size() -> None:
     luma = render("grass", 1, (1024, 768)).convert("L")
-    blur = blur_effect(luma)
-    assert blur_effect(luma.point(lambda level: level // 2)) == pytest.approx(blur, abs=0.05)
-    assert blur_effect(luma.point(lambda level: level // 2 + 100)) == pytest.approx(blur, abs=0.05)
+    blur = blur_of(luma)
+    assert blur_of(luma.point(lambda level: level // 2)) == pytest.approx(blur, abs=0.05)
+    assert blur_of(luma.point(lambda level: level // 2 + 100)) == pytest.approx(blur, abs=0.05)
     smaller = luma.resize((512, 384), Image.Resampling.BOX)
-    assert blur_effect(smaller) == pytest.approx(blur, abs=0.05)
+    assert blur_of(smaller) == pytest.approx(blur, abs=0.05)
 
 
 @pytest.mark.parametrize(
