@@ -3,7 +3,7 @@
 `detail` holds the lowest coefficients of the cosine transform of a photo's luma, those within a
 quarter disc, each times its frequency: pictures of nature hold about as much of each then (D. J.
 Field, "Relations between the statistics of natural images", 1987), and one byte does for each.
-`pixels` is a hash of that, and of 64 x 64 of the photo's pixels.
+`pixels` is a hash of that, and of 32 x 32 of the photo's pixels.
 """
 
 import hashlib
@@ -30,6 +30,7 @@ LEAST_DETAIL = 1.0
 """Below so many grey levels a coefficient (root mean square), what is left is noise."""
 
 PIXELS_BYTES = 8
+_SOME = 32  # rows and columns of pixels that count
 _STEPS = 24  # of a coefficient's byte to the root mean square of all of them
 _LONGEST = (
     2 * SMALL_SIDE
@@ -126,7 +127,7 @@ def fingerprint(image: Image.Image, luma: Luma | None = None) -> Fingerprint:
     if strength >= LEAST_DETAIL:
         steps = np.clip(np.rint(waves * (_STEPS / strength)), -127, 127)
         detail = steps.astype(np.int8).tobytes()
-    some = image.resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    some = image.resize((_SOME, _SOME), Image.Resampling.NEAREST)
     seen = struct.pack("<II", *image.size) + some.tobytes() + detail
     return Fingerprint(hashlib.blake2b(seen, digest_size=PIXELS_BYTES).digest(), detail)
 

@@ -3,7 +3,8 @@
 Locality-sensitive hashing by the signs of random projections (M. Charikar, "Similarity estimation
 techniques from rounding algorithms", 2002), as a forest: in each of `_TABLES` sorted lists, the
 neighbours of a photo are looked at, however long a beginning their keys share (M. Bawa et al.,
-"LSH forest", 2005). So the work grows as n log n, whatever the photos are.
+"LSH forest", 2005). So the work grows as n log n, whatever the photos are. Few photos are compared
+one and all.
 
 A photo is in the lists as it is and without its margins, and is looked for in four ways: these
 two, each also mirrored. Then a copy that lacks a twentieth at an edge is near.
@@ -11,6 +12,7 @@ two, each also mirrored. Then a copy that lacks a twentieth at an edge is near.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +40,7 @@ _MOST_OF_A_GROUP = 3
 _WITHOUT_MARGINS = 0.95
 _LENGTH = 127  # so that a number fits into a byte: there are 88 for each photo of all days
 _AT_ONCE = 16_384
+_FEW = 1_000_000  # pairs that are compared one and all, which is faster up to here
 _TABLES_AT_ONCE = 2
 
 _COARSE = (FREQUENCY > 0) & (FREQUENCY <= 7)  # noqa: PLR2004 (44 waves that change little when cropped)
@@ -85,8 +88,10 @@ def candidates(
 
 
 def _search(seekers: "_Features", among: "_Features", groups: Rows) -> Candidates:
-    best = np.zeros(0, np.int64)
     search = _Search(seekers, among, groups)
+    if len(seekers.whole) * len(among.whole) <= _FEW:
+        return search.decoded(search.best(search.all_near()))
+    best = np.zeros(0, np.int64)
     for first in range(0, _TABLES, _TABLES_AT_ONCE):
         codes = [best]
         for projection in _PROJECTIONS[first : first + _TABLES_AT_ONCE]:
@@ -158,9 +163,28 @@ class _Search:
 
     def __init__(self, seekers: _Features, among: _Features, groups: Rows) -> None:
         self.seekers, self.among, self.groups = seekers, among, groups
-        sketch = _PROJECTIONS[_TABLES]
-        self.sought = self._sought_keys(sketch)
-        self.listed = among.keys(sketch)
+
+    def all_near(self) -> npt.NDArray[np.int64]:
+        """All pairs that are near."""
+        codes = []
+        for flip in (False, True):
+            mirror = _FLIP if flip else np.float32(1)
+            whole, inner = self.seekers.whole * mirror, self.seekers.inner * mirror
+            others = self.among.whole.astype(np.float32).T
+            ways = [whole @ others, inner @ others, whole @ self.among.inner.T.astype(np.float32)]
+            seeker, found = np.nonzero(np.max(ways, axis=0) >= _NEAR * _LENGTH**2)
+            codes.append((seeker * len(self.among.whole) + found) * 2 + flip)
+        return np.concatenate(codes)
+
+    @cached_property
+    def sought(self) -> Keys:
+        """The sketches of the photos that are looked for, as `_sought_keys` gives them."""
+        return self._sought_keys(_PROJECTIONS[_TABLES])
+
+    @cached_property
+    def listed(self) -> Keys:
+        """The sketches of the others."""
+        return self.among.keys(_PROJECTIONS[_TABLES])
 
     def _sought_keys(self, projection: Floats) -> Keys:
         """Those of the photos and then those of their mirror images; shape ``(4 n,)``."""

@@ -107,6 +107,19 @@ def test_copies_in_one_batch_are_one_group_called_after_the_first() -> None:
     assert set(grouped(photos).values()) == {Membership("0 ")}
 
 
+def test_copies_are_found_among_more_photos_than_are_compared_one_and_all() -> None:
+    photos, copies = 1_100, 40
+    rng = np.random.default_rng(3)
+    detail = rng.normal(0, 24, (photos, DETAIL_BYTES))
+    detail[-copies:] = detail[:copies] + rng.normal(0, 3, (copies, DETAIL_BYTES))
+    prints = Fingerprints(
+        np.arange(photos, dtype=np.uint64), np.rint(detail).clip(-127, 127).astype(np.int8)
+    )
+    names = pa.array([f"{number:04d}" for number in range(photos)])
+    found = group_photos(names, prints, KnownPhotos.none()).group.to_pylist()
+    assert found == [f"{n:04d}" for n in (*range(photos - copies), *range(copies))]
+
+
 @pytest.mark.parametrize("colour", ["white", "green"])
 def test_photos_of_one_even_colour_match_by_their_pixels_alone(colour: str) -> None:
     even = fingerprint(Image.new("RGB", (90, 60), colour))
