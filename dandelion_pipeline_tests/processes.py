@@ -12,11 +12,18 @@ from pathlib import Path
 
 import httpx
 
+_OURS = ("DANDELION_", "DAGSTER_", "MLFLOW_", "AWS_")
+
 
 def free_port() -> int:
     """A loopback port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
+
+
+def fresh_environment() -> dict[str, str]:
+    """The environment of a fresh shell: without what a test set for its own process."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
 
 
 @contextmanager
@@ -28,7 +35,7 @@ def running(
     patience: float = 60,
     cwd: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that answers at a URL, with ``env`` added to this one's environment.
+    """A process that answers at a URL, with ``env`` added to a fresh environment.
 
     Raises:
         AssertionError: it ended, or did not answer in time; the message holds what it said.
@@ -36,7 +43,7 @@ def running(
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
-            env={**os.environ, **env},
+            env={**fresh_environment(), **env},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,6 +1,5 @@
 """One home for all end-to-end tests, made by the very command that README names."""
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ import pytest
 from dandelion_pipeline.release import log
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline_tests.processes import fresh_environment
 
 DANDELION = str(Path(sys.executable).with_name("dandelion"))
-_OURS = ("DANDELION_", "DAGSTER_", "MLFLOW_", "AWS_")
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,7 @@ class Home:
 
 
 def clean_env(home: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return {**kept, "DANDELION_HOME": str(home), "COLUMNS": "200"}
+    return {**fresh_environment(), "DANDELION_HOME": str(home), "COLUMNS": "200"}
 
 
 def run_dandelion(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
