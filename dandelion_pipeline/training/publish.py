@@ -65,6 +65,7 @@ def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origi
             architecture=record.architecture,
             classes=record.classes,
             preprocessing=record.preprocessing.model_dump(mode="json"),
+            temperature=record.temperature,
             data=record.data,
             metrics=measure_both(scores, record.classes),
             training={**record.config.model_dump(), "best_epoch": record.best_epoch},
