@@ -1,6 +1,7 @@
 """How a model fares on parts of the test split: dark photos, small ones, those of one day."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ _DAY_MONTH_YEAR = (10, 7, 4)
 _MEASURED = ("brightness", "width", "height", "format", "is_sample")
 FACTS = pa.schema(
     [
+        pa.field("name", pa.string()),
         pa.field("day", pa.string()),
         pa.field("brightness", pa.float32()),
         pa.field("shorter_side", pa.int32()),
@@ -29,7 +31,7 @@ FACTS = pa.schema(
         pa.field("is_sample", pa.bool_()),
     ]
 )
-"""What photos are sliced by; null where it is not known."""
+"""What photos are called and sliced by; null where it is not known."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -39,7 +41,7 @@ def facts(store: Store, rows: pa.Table) -> pa.Table:
 
     Args:
         store: where its tables lie.
-        rows: columns ``sha256`` and ``day``.
+        rows: columns ``sha256``, ``name`` and ``day``.
 
     Returns:
         One row a photo, of `FACTS`.
@@ -47,24 +49,23 @@ def facts(store: Store, rows: pa.Table) -> pa.Table:
     days = [layout.table(CLEAN_IMAGES, day) for day in pc.unique(rows["day"]).to_pylist()]
     there = {found.key for found in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")}
     tables = [read_table(store, key).select(["sha256", *_MEASURED]) for key in days if key in there]
-    known: dict[str, dict[str, object]] = {}
+    known: dict[str, Mapping[str, Any]] = {}
     for table in tables:
         wanted = table.filter(pc.is_in(table["sha256"], rows["sha256"].combine_chunks()))
         known |= {row["sha256"]: row for row in wanted.to_pylist()}
     return pa.Table.from_pylist(
         [
-            _fact(day, known.get(sha256))
-            for day, sha256 in zip(rows["day"].to_pylist(), rows["sha256"].to_pylist(), strict=True)
+            {**_fact(known.get(row["sha256"])), "name": row["name"], "day": row["day"]}
+            for row in rows.select(["sha256", "name", "day"]).to_pylist()
         ],
         schema=FACTS,
     )
 
 
-def _fact(day: str, measured: dict[str, object] | None) -> dict[str, object]:
+def _fact(measured: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if measured is None:
-        return {"day": day}
-    side = min(int(str(measured["width"])), int(str(measured["height"])))
-    return {"day": day, "shorter_side": side, **measured}
+        return {}
+    return {**measured, "shorter_side": min(measured["width"], measured["height"])}
 
 
 def slices(predictions: pa.Table) -> list[SliceMetrics]:
