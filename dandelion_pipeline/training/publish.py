@@ -10,6 +10,7 @@ from dandelion_pipeline.release.bundle import Bundle, digests, finish, open_bund
 from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.release.promotion import supersede
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training.card import with_card
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.gate import Decision
 from dandelion_pipeline.training.score import champion_version, judge, measure_both
@@ -72,6 +73,6 @@ def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origi
             files=digests(model.bundle_files()),
             **asdict(origin),
         )
-        return finish(store, manifest)
+        return finish(store, with_card(store, model, scores, manifest))
     bundle.verify()
     return bundle

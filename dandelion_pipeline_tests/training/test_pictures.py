@@ -4,23 +4,13 @@ import re
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 from PIL import Image
 
-from dandelion_pipeline.release.bundle import digests
-from dandelion_pipeline.release.manifest import (
-    ONNX_FILE,
-    WEIGHTS_FILE,
-    DataSummary,
-    Metrics,
-)
+from dandelion_pipeline.release.manifest import Metrics
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training import plots
-from dandelion_pipeline.training.dataset import DatasetInfo
 from dandelion_pipeline.training.evaluate import measure, prediction_table
-from dandelion_pipeline.training.export import export_weights
-from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
-from dandelion_pipeline.training.network import ARCHITECTURE, build_network
+from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.pictures import (
     CONFUSION_MATRIX,
     CURVES,
@@ -34,35 +24,10 @@ from dandelion_pipeline.training.pictures import (
 )
 from dandelion_pipeline.training.plots.canvas import plain
 from dandelion_pipeline.training.score import measure_both, score
-from dandelion_pipeline_tests import tiny_models
-from dandelion_pipeline_tests.training.conftest import TINY
+from dandelion_pipeline_tests.training.untrained import untrained_model
 
 ODD = ["$x^", "草" * 40]
 """Class names that would be a broken formula, and letters that the font lacks."""
-
-
-def model(dataset: pa.Table, *, architecture: str = ARCHITECTURE) -> TrainedModel:
-    """Weights of an untrained network, and a graph that goes by colour."""
-    info = DatasetInfo.of(dataset)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        weights = export_weights(build_network(len(info.classes)))
-    files = {ONNX_FILE: tiny_models.onnx_graph(), WEIGHTS_FILE: weights}
-    record = TrainingRecord(
-        version="20250501-120000-abcdef12",
-        architecture=architecture,
-        classes=info.classes,
-        preprocessing=TINY.preprocessing,
-        data=DataSummary(hash=info.hash, is_sample=info.is_sample, counts=info.counts),
-        config=TINY,
-        best_epoch=1,
-        history=[],
-        seconds=75.0,
-        torch_version="none",
-        files=digests(files),
-        temperature=0.8,
-    )
-    return TrainedModel(record, files)
 
 
 def drawn(store: Store, dataset: pa.Table, made: TrainedModel) -> tuple[dict[str, bytes], Metrics]:
@@ -74,7 +39,7 @@ def drawn(store: Store, dataset: pa.Table, made: TrainedModel) -> tuple[dict[str
 def test_everything_is_drawn_as_the_file_that_its_name_says(
     small_store: Store, small_dataset: pa.Table
 ) -> None:
-    pictures, metrics = drawn(small_store, small_dataset, model(small_dataset))
+    pictures, metrics = drawn(small_store, small_dataset, untrained_model(small_dataset))
     assert metrics.accuracy < 1
     assert list(pictures) == [CONFUSION_MATRIX, CURVES, RELIABILITY, WORST_MISTAKES, GRAD_CAM]
     assert set(pictures) <= set(SAYS)
@@ -88,7 +53,9 @@ def test_everything_is_drawn_as_the_file_that_its_name_says(
 def test_a_network_of_another_kind_is_not_explained(
     small_store: Store, small_dataset: pa.Table
 ) -> None:
-    pictures, _ = drawn(small_store, small_dataset, model(small_dataset, architecture="tiny"))
+    pictures, _ = drawn(
+        small_store, small_dataset, untrained_model(small_dataset, architecture="tiny")
+    )
     assert GRAD_CAM not in pictures
     assert WORST_MISTAKES in pictures
 
