@@ -14,7 +14,7 @@ COOLEST, HOTTEST = 0.05, 20.0
 """Bounds of the temperature."""
 
 PRIOR_WIDTH = 0.7
-"""Standard deviation of the prior of the temperature's logarithm: half and double are one away."""
+"""Half and double are one standard deviation away."""
 
 MOST_BINS = 15
 PHOTOS_A_BIN = 15
@@ -25,7 +25,9 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 
-def fit_temperature(logits: npt.NDArray[np.floating], labels: Labels) -> float:
+def fit_temperature(
+    logits: npt.NDArray[np.floating], labels: Labels, prior_width: float = PRIOR_WIDTH
+) -> float:
     """The temperature that makes the given labels likeliest, with a weak prior around 1.
 
     The prior is worth about one photo. Without it, a validation split that is separated without
@@ -34,6 +36,7 @@ def fit_temperature(logits: npt.NDArray[np.floating], labels: Labels) -> float:
     Args:
         logits: of the validation split, shape ``(N, classes)``.
         labels: given labels, as numbers of classes, shape ``(N,)``.
+        prior_width: standard deviation of the prior of the temperature's logarithm.
 
     Returns:
         From `COOLEST` to `HOTTEST`.
@@ -41,7 +44,7 @@ def fit_temperature(logits: npt.NDArray[np.floating], labels: Labels) -> float:
 
     def cost(log_temperature: float) -> float:
         loss = negative_log_likelihood(logits / np.exp(log_temperature), labels) * len(labels)
-        return float(loss + (log_temperature / PRIOR_WIDTH) ** 2 / 2)
+        return float(loss + (log_temperature / prior_width) ** 2 / 2)
 
     bounds = (np.log(COOLEST), np.log(HOTTEST))
     found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-4})
