@@ -10,6 +10,9 @@ from dandelion_pipeline.storage.sealed import seal, unseal
 ONNX_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.safetensors"
 TRAINING_FILE = "training.json"
+EVALUATION_FILE = "evaluation.json"
+CARD_MARKDOWN = "MODEL_CARD.md"
+CARD_HTML = "MODEL_CARD.html"
 
 
 class _Part(BaseModel):

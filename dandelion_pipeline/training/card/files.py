@@ -3,17 +3,18 @@
 import pyarrow as pa
 
 from dandelion_pipeline.release.bundle import digests
-from dandelion_pipeline.release.manifest import Manifest
+from dandelion_pipeline.release.manifest import (
+    CARD_HTML,
+    CARD_MARKDOWN,
+    EVALUATION_FILE,
+    Manifest,
+)
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.card.facts import Card
 from dandelion_pipeline.training.card.page import card_markdown, card_page
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.pictures import evaluation_pictures
-
-CARD_MARKDOWN = "MODEL_CARD.md"
-CARD_HTML = "MODEL_CARD.html"
-EVALUATION_FILE = "evaluation.json"
 
 
 def with_card(store: Store, model: TrainedModel, scores: pa.Table, draft: Manifest) -> Manifest:

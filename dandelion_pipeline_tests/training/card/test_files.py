@@ -6,12 +6,15 @@ import pyarrow as pa
 import pytest
 
 from dandelion_pipeline.release.bundle import open_bundle, put_files
-from dandelion_pipeline.release.manifest import Manifest
+from dandelion_pipeline.release.manifest import (
+    CARD_HTML,
+    CARD_MARKDOWN,
+    EVALUATION_FILE,
+    Manifest,
+)
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.training.card import CARD_HTML, CARD_MARKDOWN
-from dandelion_pipeline.training.card.files import EVALUATION_FILE
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.publish import Origin, publish
 from dandelion_pipeline.training.score import score
