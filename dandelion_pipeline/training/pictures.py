@@ -134,5 +134,5 @@ def _caption(
 ) -> str:
     said = int(probabilities[i].argmax())
     name = rows["name"][i].as_py() or rows["sha256"][i].as_py()[:12]
-    given = f"given {plain(classes[labels[i]], 14)}, " if said != labels[i] else ""
-    return f"{plain(name)}\n{given}said {plain(classes[said], 14)} {probabilities[i, said]:.1%}"
+    given = f"given {plain(classes[labels[i]])}\n" if said != labels[i] else ""
+    return f"{plain(name)}\n{given}said {plain(classes[said], 18)} {probabilities[i, said]:.1%}"

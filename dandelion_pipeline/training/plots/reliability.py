@@ -46,7 +46,7 @@ def _draw(axes: Axes, bins: Sequence[CalibrationBin], color: str) -> None:
         color=color,
         marker="o",
         linestyle="none",
-        label="about as many photos in each",
+        label="bins of equally many photos",
     )
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="true probabilities")
     tidy(axes)

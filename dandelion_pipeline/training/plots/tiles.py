@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from dandelion_pipeline.training.plots.canvas import GREEN, RED, jpeg
 
-COLUMNS = 4
-_SIDE, _CAPTION = 1.8, 0.45  # inches
+_COLUMNS = 4  # two, if each photo has its heat map beside it
+_SIDE, _CAPTION = 1.8, 0.6  # inches
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,13 @@ class Tile:
 
 
 def tiles(shown: Sequence[Tile]) -> bytes:
-    """A JPEG file with the photos in rows of `COLUMNS`, heat maps beside them if there are any."""
-    rows = -(-len(shown) // COLUMNS)
+    """A JPEG file with the photos in rows of four pictures, heat maps beside them."""
     wide = 2 if any(tile.heat is not None for tile in shown) else 1
-    size = (_SIDE * COLUMNS * wide, (_SIDE + _CAPTION) * rows)
+    columns = _COLUMNS // wide
+    rows = -(-len(shown) // columns)
+    size = (_SIDE * _COLUMNS, (_SIDE + _CAPTION) * rows)
     figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subfigures(rows, COLUMNS, squeeze=False)
+    grid = figure.subfigures(rows, columns, squeeze=False)
     for tile, part in zip(shown, grid.flat, strict=False):
         part.suptitle(tile.caption, fontsize=7.5, color=GREEN if tile.right else RED)
         plain_photo, *beside = part.subplots(1, wide, squeeze=False)[0]
