@@ -115,9 +115,12 @@ def error_by_chance(probabilities: Floats) -> Chance:
     diagrams", 2007 (consistency resampling). The draws are the same each time.
     """
     confidence = probabilities.max(axis=1)
-    drawn = np.random.default_rng(_SEED).random((_DRAWS, len(confidence))) < confidence
-    gaps = [abs((drawn[:, part] - confidence[part]).sum(axis=1)) for part in _parts(confidence)]
-    errors = np.sum(gaps, axis=0) / len(confidence)
+    random = np.random.default_rng(_SEED)
+    gaps = np.zeros(_DRAWS)
+    for part in _parts(confidence):
+        right = random.random((_DRAWS, len(part))) < confidence[part]
+        gaps += abs((right - confidence[part]).sum(axis=1))
+    errors = gaps / len(confidence)
     return Chance(float(errors.mean()), float(np.quantile(errors, 0.95)))
 
 

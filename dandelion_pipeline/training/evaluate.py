@@ -60,20 +60,17 @@ def prediction_table(
     classes: Sequence[str],
     logits: Floats,
     temperature: float = 1.0,
-    facts: pa.Table | None = None,
 ) -> pa.Table:
     """One row a test photo: what it is labelled, and what the model says.
 
     Args:
-        rows: columns ``sha256`` and ``label``.
+        rows: columns ``sha256`` and ``label``, and those of `slices.FACTS` that are known.
         classes: in the order of the logits.
         logits: shape ``(N, classes)``.
         temperature: the logits are divided by it; both are kept.
-        facts: columns of `slices.FACTS`, if they are known.
     """
     probabilities = probabilities_at(logits, temperature)
     predicted = [classes[i] for i in probabilities.argmax(axis=1)]
-    known = facts if facts is not None else _nothing_known(rows.num_rows)
     columns = {
         "sha256": rows["sha256"],
         "label": rows["label"],
@@ -81,7 +78,7 @@ def prediction_table(
         "probabilities": pa.array(probabilities.tolist(), pa.list_(pa.float64())),
         "logits": pa.array(logits.tolist(), pa.list_(pa.float64())),
     }
-    return pa.table({**columns, **{name: known[name] for name in FACTS.names}})
+    return pa.table({**columns, **{field.name: _known(rows, field) for field in FACTS}})
 
 
 def measure(predictions: pa.Table, classes: Sequence[str]) -> Metrics:
@@ -164,5 +161,7 @@ def _bin(part: Bin) -> CalibrationBin:
     )
 
 
-def _nothing_known(rows: int) -> pa.Table:
-    return pa.table([pa.nulls(rows, field.type) for field in FACTS], schema=FACTS)
+def _known(rows: pa.Table, fact: pa.Field) -> pa.ChunkedArray:
+    if fact.name in rows.column_names:
+        return rows[fact.name].cast(fact.type)
+    return pa.chunked_array([pa.nulls(rows.num_rows, fact.type)])

@@ -17,7 +17,7 @@ from dandelion_pipeline.training.evaluate import measure, predict_logits, predic
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.gate import Decision, changed_answers, decide
 from dandelion_pipeline.training.intervals import wilson_interval
-from dandelion_pipeline.training.slices import facts
+from dandelion_pipeline.training.slices import with_facts
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 _METADATA = b"dandelion.champion"
@@ -31,7 +31,7 @@ def score(store: Store, dataset: pa.Table, challenger: TrainedModel) -> pa.Table
         are those of `evaluate.prediction_table`. There are no rows of a champion if no model
         is live or the live one knows other classes. The schema's metadata names the champion.
     """
-    rows, record = rows_of(dataset, TEST), challenger.record
+    rows, record = with_facts(store, rows_of(dataset, TEST)), challenger.record
     answers = _answers(
         store, rows, record.classes, record.preprocessing, challenger.onnx, record.temperature
     )
@@ -120,7 +120,7 @@ def _answers(
 ) -> pa.Table:
     photos = load_prepared(store, rows, classes, preprocessing)
     logits = predict_logits(model, photos.pixels)
-    return prediction_table(rows, classes, logits, temperature, facts(store, rows))
+    return prediction_table(rows, classes, logits, temperature)
 
 
 def _marked(answers: pa.Table, model: str) -> pa.Table:

@@ -36,30 +36,33 @@ FACTS = pa.schema(
 Mask = npt.NDArray[np.bool_]
 
 
-def facts(store: Store, rows: pa.Table) -> pa.Table:
-    """What `clean_images` measured of some photos.
+def with_facts(store: Store, rows: pa.Table) -> pa.Table:
+    """Add to photos what `clean_images` measured of them; what an older version did not is null.
 
     Args:
         store: where its tables lie.
-        rows: columns ``sha256``, ``name`` and ``day``.
+        rows: columns ``sha256``, ``name`` and ``day``, and any others.
 
     Returns:
-        One row a photo, of `FACTS`.
+        The rows, in their order, with the columns of `FACTS` that they lack.
     """
-    days = [layout.table(CLEAN_IMAGES, day) for day in pc.unique(rows["day"]).to_pylist()]
-    there = {found.key for found in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")}
-    tables = [read_table(store, key).select(["sha256", *_MEASURED]) for key in days if key in there]
     known: dict[str, Mapping[str, Any]] = {}
-    for table in tables:
+    there = {found.key for found in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")}
+    for day in pc.unique(rows["day"]).to_pylist():
+        key = layout.table(CLEAN_IMAGES, day)
+        if key not in there:
+            continue
+        table = read_table(store, key)
         wanted = table.filter(pc.is_in(table["sha256"], rows["sha256"].combine_chunks()))
-        known |= {row["sha256"]: row for row in wanted.to_pylist()}
-    return pa.Table.from_pylist(
-        [
-            {**_fact(known.get(row["sha256"])), "name": row["name"], "day": row["day"]}
-            for row in rows.select(["sha256", "name", "day"]).to_pylist()
-        ],
-        schema=FACTS,
+        columns = [name for name in ("sha256", *_MEASURED) if name in table.column_names]
+        known |= {row["sha256"]: row for row in wanted.select(columns).to_pylist()}
+    measured = pa.Table.from_pylist(
+        [_fact(known.get(sha256)) for sha256 in rows["sha256"].to_pylist()], schema=FACTS
     )
+    for name in FACTS.names:
+        if name not in rows.column_names:
+            rows = rows.append_column(name, measured[name])
+    return rows
 
 
 def _fact(measured: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import write_table
 from dandelion_pipeline.training.evaluate import prediction_table
-from dandelion_pipeline.training.slices import FACTS, SMALLEST_SLICE, facts, slices
+from dandelion_pipeline.training.slices import FACTS, SMALLEST_SLICE, slices, with_facts
 from dandelion_pipeline_tests.training.conftest import DAY
 
 CLASSES = ["dandelion", "grass"]
@@ -22,13 +22,15 @@ def predictions(right: list[bool], **columns: Sequence[object]) -> pa.Table:
     """Answers that are right or wrong, and what is known of the photos."""
     number = len(right)
     logits = np.where(np.array(right)[:, None], [1.0, 0.0], [0.0, 1.0])
-    rows = pa.table({"sha256": [str(i) for i in range(number)], "label": ["dandelion"] * number})
     usual = {"day": "2025-05-01", "brightness": 100.0, "shorter_side": 64, "format": "JPEG"}
     known = [
         {**usual, "is_sample": False, **{name: values[i] for name, values in columns.items()}}
         for i in range(number)
     ]
-    return prediction_table(rows, CLASSES, logits, 1.0, pa.Table.from_pylist(known, schema=FACTS))
+    rows = pa.Table.from_pylist(known, schema=FACTS)
+    rows = rows.append_column("sha256", pa.array(map(str, range(number))))
+    rows = rows.append_column("label", pa.array(["dandelion"] * number))
+    return prediction_table(rows, CLASSES, logits)
 
 
 def test_dark_photos_that_are_got_wrong_show() -> None:
@@ -78,7 +80,7 @@ def test_facts_are_those_that_ingestion_measured(
     clean_images = clean(small_store, take_in(small_store, DAY, None).table)
     tables = open_store((tmp_path / "store").as_uri())
     write_table(tables, layout.table(CLEAN_IMAGES, DAY), clean_images)
-    found = facts(tables, small_dataset)
+    found = with_facts(tables, small_dataset)
     measured = {row["sha256"]: row for row in clean_images.to_pylist()}
     for sha256, fact in zip(small_dataset["sha256"].to_pylist(), found.to_pylist(), strict=True):
         row = measured[sha256]
@@ -90,6 +92,19 @@ def test_facts_are_those_that_ingestion_measured(
 def test_a_day_without_measurements_has_no_facts_but_itself(
     small_dataset: pa.Table, tmp_path: Path
 ) -> None:
-    found = facts(open_store((tmp_path / "store").as_uri()), small_dataset)
+    found = with_facts(open_store((tmp_path / "store").as_uri()), small_dataset)
     assert found["brightness"].null_count == found["format"].null_count == found.num_rows
     assert found["day"].to_pylist() == small_dataset["day"].to_pylist()
+
+
+def test_what_an_older_version_did_not_measure_is_unknown(
+    small_store: Store, small_dataset: pa.Table, tmp_path: Path
+) -> None:
+    clean_images = clean(small_store, take_in(small_store, DAY, None).table)
+    tables = open_store((tmp_path / "store").as_uri())
+    older = clean_images.drop_columns(["format", "blur"])
+    write_table(tables, layout.table(CLEAN_IMAGES, DAY), older)
+    found = with_facts(tables, small_dataset)
+    assert found["format"].null_count == found.num_rows
+    assert found["brightness"].null_count == 0
+    assert found.select(small_dataset.column_names).equals(small_dataset)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dandelion_pipeline.release.manifest import Calibration, Interval, Manifest
+from dandelion_pipeline.training.dataset import VALIDATION
 from dandelion_pipeline.training.fit import TrainingRecord
 
 SLICED_BY = ("brightness", "shorter side", "format", "origin", "day")
@@ -40,7 +41,7 @@ def _of_data(card: Card) -> Iterator[str]:
             f"It was tested on {metrics.test_photos} photos only: its accuracy on others of the "
             f"same kind may be anything {between(metrics.accuracy_interval)}."
         )
-    validation = sum(counts.get("validation", 0) for counts in manifest.data.counts.values())
+    validation = sum(counts.get(VALIDATION, 0) for counts in manifest.data.counts.values())
     yield (
         f"The epoch that was kept and the temperature were both chosen on the same {validation} "
         "validation photos."

@@ -9,6 +9,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from dandelion_pipeline.release.manifest import Interval
+from dandelion_pipeline.storage import layout
 from dandelion_pipeline.training.card.facts import Card, percent
 from dandelion_pipeline.training.dataset import SPLITS
 from dandelion_pipeline.training.pages import brief, legible, page_environment
@@ -52,7 +53,7 @@ def _given(card: Card) -> dict[str, object]:
             split: sum(counts.get(split, 0) for counts in manifest.data.counts.values())
             for split in SPLITS
         },
-        "report": f"../../reports/{manifest.data.hash}.html",
+        "report": f"../../{layout.report(manifest.data.hash)}",
         "took": str(timedelta(seconds=round(record.seconds))),
     }
 
