@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from dandelion_pipeline.cli.card import card
 from dandelion_pipeline.cli.decisions import AsJson, Reason, Who, me
 from dandelion_pipeline.cli.report import err, out, progress, say, show_error
 from dandelion_pipeline.errors import DandelionError, ReleaseError
@@ -68,6 +69,9 @@ def show(
         out.print(Text.assemble((f"{name:>12}  ", "bold"), value))
     if mine:
         out.print(_table(mine))
+
+
+app.command()(card)
 
 
 @app.command()

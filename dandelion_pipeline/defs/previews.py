@@ -1,7 +1,7 @@
 """Metadata that people look at: small pictures and tables, as Markdown."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from dandelion_pipeline.images.contact_sheet import COLUMNS, contact_sheet
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.kept import read_kept
+from dandelion_pipeline.release.manifest import SliceMetrics
 from dandelion_pipeline.storage.store import Store
 
 
@@ -72,6 +73,24 @@ def suspects_table(suspects: pa.Table) -> dg.MarkdownMetadataValue:
     if not suspects.num_rows:
         return dg.MetadataValue.md("none")
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def slices_table(slices: Sequence[SliceMetrics]) -> dg.MarkdownMetadataValue:
+    """Accuracy by slice, with its interval."""
+    lines = [
+        "| by | slice | photos | accuracy | 95 % interval |",
+        "|---|---|---:|---:|---|",
+        *(
+            f"| {row.by} | {_plain(row.name)} | {row.photos} | {row.accuracy:.1%} "
+            f"| {_interval(row)} |"
+            for row in slices
+        ),
+    ]
+    return dg.MetadataValue.md("\n".join(lines) if slices else "none")
+
+
+def _interval(row: SliceMetrics) -> str:
+    return "{:.1%} to {:.1%}".format(*row.accuracy_interval) if row.accuracy_interval else ""
 
 
 def _plain(text: str) -> str:

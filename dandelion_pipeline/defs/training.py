@@ -1,21 +1,23 @@
 """`trained_model` and `evaluation`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import dagster as dg
 import pyarrow as pa
 
 from dandelion_pipeline.defs.pools import TRAINING_POOL
-from dandelion_pipeline.defs.previews import picture
+from dandelion_pipeline.defs.previews import picture, slices_table
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.defs.tracking import Tracking
+from dandelion_pipeline.release.manifest import Metrics
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.training import plots
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.dataset import DatasetInfo
 from dandelion_pipeline.training.fit import TrainedModel, fit
+from dandelion_pipeline.training.pictures import SAYS, evaluation_pictures
 from dandelion_pipeline.training.score import measure_both, score
 from dandelion_pipeline.training.train import EpochMetrics
 
@@ -87,9 +89,10 @@ def evaluation(
     with mlflow.failures_recorded(), transient_errors_retried(context):
         table = score(store.open(), dataset, trained_model)
         metrics = measure_both(table, trained_model.record.classes)
-        matrix = plots.confusion_matrix(metrics, trained_model.record.classes)
-        mlflow.log_plot(matrix, "confusion_matrix.png")
-        mlflow.log_metrics({"test_accuracy": metrics.accuracy, "test_log_loss": metrics.log_loss})
+        pictures = evaluation_pictures(store.open(), trained_model, table, metrics)
+        for name, data in pictures.items():
+            mlflow.log_plot(data, name)
+        mlflow.log_metrics(_figures(metrics))
     champion = (
         f"; live model {metrics.champion_version}: {metrics.champion_accuracy:.1%}"
         if metrics.champion_accuracy is not None
@@ -98,18 +101,37 @@ def evaluation(
     context.log.info(f"accuracy {metrics.accuracy:.1%} of {metrics.test_photos} photos{champion}")
     context.add_output_metadata(
         {
-            "accuracy": metrics.accuracy,
-            "log_loss": metrics.log_loss,
+            **{name.removeprefix("test_"): value for name, value in _figures(metrics).items()},
+            "accuracy_interval": list(metrics.accuracy_interval or ()),
+            "temperature": trained_model.record.temperature,
             "test_photos": metrics.test_photos,
             "per_class": {label: m.model_dump() for label, m in metrics.per_class.items()},
+            "by_slice": slices_table(metrics.slices),
             "champion": metrics.champion_version or "none",
             "champion_accuracy": metrics.champion_accuracy,
             "is_sample": trained_model.record.data.is_sample,
-            "confusion_matrix": picture(matrix, "png", "test photos by given and predicted label"),
+            **_shown(pictures),
             **mlflow.metadata,
         }
     )
     return table
+
+
+def _figures(metrics: Metrics) -> dict[str, float]:
+    figures = {"test_accuracy": metrics.accuracy, "test_log_loss": metrics.log_loss}
+    if metrics.calibration is not None:
+        figures |= {
+            "test_log_loss_before_scaling": metrics.calibration.log_loss_before,
+            "test_ece": metrics.calibration.ece,
+            "test_ece_before_scaling": metrics.calibration.ece_before,
+            "test_ece_by_chance": metrics.calibration.ece_by_chance,
+        }
+    return figures
+
+
+def _shown(pictures: Mapping[str, bytes]) -> dict[str, dg.MarkdownMetadataValue]:
+    names = {name: name.split(".") for name in pictures}
+    return {stem: picture(pictures[name], kind, SAYS[name]) for name, (stem, kind) in names.items()}
 
 
 def _epoch_reporter(

@@ -10,6 +10,9 @@ from dandelion_pipeline.storage.sealed import seal, unseal
 ONNX_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.safetensors"
 TRAINING_FILE = "training.json"
+EVALUATION_FILE = "evaluation.json"
+CARD_MARKDOWN = "MODEL_CARD.md"
+CARD_HTML = "MODEL_CARD.html"
 
 
 class _Part(BaseModel):
@@ -36,6 +39,10 @@ class DataSummary(_Part):
     """Photos by class, then by split (``train``, ``validation``, ``test``)."""
 
 
+Interval = tuple[float, float]
+"""Wilson's interval of a share, at 95 %."""
+
+
 class ClassMetrics(_Part):
     """How one class fared on the test split (all are shares from 0 to 1)."""
 
@@ -45,9 +52,65 @@ class ClassMetrics(_Part):
     support: int
     """Number of test photos of this class."""
 
+    precision_interval: Interval | None = None
+    recall_interval: Interval | None = None
+    roc_auc: float | None = None
+    """Area under the ROC curve of this class against the rest; null without photos of both."""
+
+    average_precision: float | None = None
+    """Area under the precision-recall curve, as a sum of steps."""
+
+
+class CalibrationBin(_Part):
+    """Test photos of about the same confidence (the probability of the predicted class)."""
+
+    photos: int
+    confidence: float
+    """Their mean confidence."""
+
+    accuracy: float
+    accuracy_interval: Interval | None
+
+
+class Calibration(_Part):
+    """Whether probabilities mean what they say; see `training.calibrate` for the definitions."""
+
+    ece: float
+    """Expected calibration error of the served probabilities, in bins of equal numbers."""
+
+    ece_before: float
+    """The same at temperature 1."""
+
+    ece_by_chance: float
+    """What it would be on average on so few photos, if these probabilities were true."""
+
+    ece_at_most_by_chance: float
+    """What it would exceed in one test of twenty if they were."""
+
+    log_loss_before: float
+    """Mean cross-entropy at temperature 1, in nats; ``Metrics.log_loss`` is the one after."""
+
+    bins: list[CalibrationBin]
+    bins_before: list[CalibrationBin]
+
+
+class SliceMetrics(_Part):
+    """How the model fared on a part of the test split."""
+
+    by: str
+    """What the photos have in common: ``brightness``, ``day``…"""
+
+    name: str
+    photos: int
+    accuracy: float
+    accuracy_interval: Interval | None
+
 
 class Metrics(_Part):
-    """How the model fared on the test split, through the very ONNX file that is served."""
+    """How the model fared on the test split, through the very ONNX file that is served.
+
+    What has a default is not in manifests of before there was a model card.
+    """
 
     accuracy: float
     log_loss: float
@@ -61,6 +124,17 @@ class Metrics(_Part):
 
     champion_accuracy: float | None = None
     """Its accuracy on the same test photos."""
+
+    champion_interval: Interval | None = None
+    lost: int | None = None
+    """Test photos that the champion gets right and this model wrong."""
+
+    gained: int | None = None
+    """Test photos that this model gets right and the champion wrong."""
+
+    accuracy_interval: Interval | None = None
+    calibration: Calibration | None = None
+    slices: list[SliceMetrics] = []
 
 
 class Manifest(_Part):

@@ -6,16 +6,32 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pyarrow as pa
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from dandelion_pipeline.release.manifest import ClassMetrics, Metrics
+from dandelion_pipeline.release.manifest import (
+    Calibration,
+    CalibrationBin,
+    ClassMetrics,
+    Metrics,
+)
+from dandelion_pipeline.training.calibrate import (
+    Bin,
+    Floats,
+    Labels,
+    error_by_chance,
+    expected_calibration_error,
+    negative_log_likelihood,
+    probabilities_at,
+    reliability,
+)
+from dandelion_pipeline.training.intervals import wilson_interval
+from dandelion_pipeline.training.slices import FACTS, slices
 
 BATCH = 64
 _SMALLEST_PROBABILITY = 1e-12
 
 
-def predict(
-    model: bytes, pixels: npt.NDArray[np.uint8], temperature: float = 1.0
-) -> npt.NDArray[np.float64]:
+def predict(model: bytes, pixels: npt.NDArray[np.uint8], temperature: float = 1.0) -> Floats:
     """Probabilities from an ONNX model, through the same engine that serving uses.
 
     Args:
@@ -26,30 +42,43 @@ def predict(
     Returns:
         Shape ``(N, classes)``; each row adds up to 1.
     """
+    return probabilities_at(predict_logits(model, pixels), temperature)
+
+
+def predict_logits(model: bytes, pixels: npt.NDArray[np.uint8]) -> Floats:
+    """What `predict` makes probabilities of, shape ``(N, classes)``."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     parts = [
         session.run(None, {"pixels": pixels[start : start + BATCH]})[0]
         for start in range(0, len(pixels), BATCH)
     ]
-    logits = np.concatenate(parts).astype(np.float64) / temperature
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: npt.NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return result
+    return np.concatenate(parts).astype(np.float64)
 
 
 def prediction_table(
-    rows: pa.Table, classes: Sequence[str], probabilities: npt.NDArray[np.float64]
+    rows: pa.Table,
+    classes: Sequence[str],
+    logits: Floats,
+    temperature: float = 1.0,
 ) -> pa.Table:
-    """One row a test photo: what it is labelled, and what the model says."""
+    """One row a test photo: what it is labelled, and what the model says.
+
+    Args:
+        rows: columns ``sha256`` and ``label``, and those of `slices.FACTS` that are known.
+        classes: in the order of the logits.
+        logits: shape ``(N, classes)``.
+        temperature: the logits are divided by it; both are kept.
+    """
+    probabilities = probabilities_at(logits, temperature)
     predicted = [classes[i] for i in probabilities.argmax(axis=1)]
-    return pa.table(
-        {
-            "sha256": rows["sha256"],
-            "label": rows["label"],
-            "predicted": pa.array(predicted, pa.string()),
-            "probabilities": pa.array(probabilities.tolist(), pa.list_(pa.float64())),
-        }
-    )
+    columns = {
+        "sha256": rows["sha256"],
+        "label": rows["label"],
+        "predicted": pa.array(predicted, pa.string()),
+        "probabilities": pa.array(probabilities.tolist(), pa.list_(pa.float64())),
+        "logits": pa.array(logits.tolist(), pa.list_(pa.float64())),
+    }
+    return pa.table({**columns, **{field.name: _known(rows, field) for field in FACTS}})
 
 
 def measure(predictions: pa.Table, classes: Sequence[str]) -> Metrics:
@@ -59,30 +88,80 @@ def measure(predictions: pa.Table, classes: Sequence[str]) -> Metrics:
         predictions: as made by `prediction_table`.
         classes: in the order of the probabilities.
     """
-    index = {label: number for number, label in enumerate(classes)}
-    labels = np.array([index[label] for label in predictions["label"].to_pylist()])
-    probabilities = np.array(predictions["probabilities"].to_pylist())
+    labels, probabilities = answers(predictions, classes)
     confusion = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(confusion, (labels, probabilities.argmax(axis=1)), 1)
     given = probabilities[np.arange(len(labels)), labels].clip(_SMALLEST_PROBABILITY)
+    hits = int(confusion.trace())
     return Metrics(
-        accuracy=float(confusion.trace() / confusion.sum()),
+        accuracy=hits / len(labels),
+        accuracy_interval=wilson_interval(hits, len(labels)),
         log_loss=float(-np.log(given).mean()),
         test_photos=len(labels),
-        per_class={label: _class_metrics(confusion, i) for label, i in index.items()},
+        per_class={
+            label: _class_metrics(confusion, i, labels == i, probabilities[:, i])
+            for i, label in enumerate(classes)
+        },
         confusion=confusion.tolist(),
+        calibration=_calibration(predictions, labels, probabilities),
+        slices=slices(predictions),
     )
 
 
-def _class_metrics(confusion: npt.NDArray[np.int_], i: int) -> ClassMetrics:
-    hits, given, said = confusion[i, i], confusion[i].sum(), confusion[:, i].sum()
+def answers(predictions: pa.Table, classes: Sequence[str]) -> tuple[Labels, Floats]:
+    """Given labels as numbers of classes, shape ``(N,)``, and probabilities ``(N, classes)``."""
+    index = {label: number for number, label in enumerate(classes)}
+    labels = np.array([index[label] for label in predictions["label"].to_pylist()], np.int64)
+    return labels, np.array(predictions["probabilities"].to_pylist())
+
+
+def _class_metrics(
+    confusion: npt.NDArray[np.int_], i: int, is_class: npt.NDArray[np.bool_], chances: Floats
+) -> ClassMetrics:
+    hits, given, said = int(confusion[i, i]), int(confusion[i].sum()), int(confusion[:, i].sum())
+    both = 0 < given < len(is_class)
     return ClassMetrics(
         precision=_share(hits, said),
         recall=_share(hits, given),
         f1=_share(2 * hits, given + said),
-        support=int(given),
+        support=given,
+        precision_interval=wilson_interval(hits, said),
+        recall_interval=wilson_interval(hits, given),
+        roc_auc=float(roc_auc_score(is_class, chances)) if both else None,
+        average_precision=float(average_precision_score(is_class, chances)) if both else None,
     )
 
 
 def _share(part: int, whole: int) -> float:
-    return float(part / whole) if whole else 0.0
+    return part / whole if whole else 0.0
+
+
+def _calibration(predictions: pa.Table, labels: Labels, probabilities: Floats) -> Calibration:
+    logits = np.array(predictions["logits"].to_pylist())
+    after = reliability(probabilities, labels)
+    before = reliability(probabilities_at(logits, 1.0), labels)
+    chance = error_by_chance(probabilities)
+    return Calibration(
+        ece=expected_calibration_error(after),
+        ece_before=expected_calibration_error(before),
+        ece_by_chance=chance.mean,
+        ece_at_most_by_chance=chance.most,
+        log_loss_before=negative_log_likelihood(logits, labels),
+        bins=[_bin(part) for part in after],
+        bins_before=[_bin(part) for part in before],
+    )
+
+
+def _bin(part: Bin) -> CalibrationBin:
+    return CalibrationBin(
+        photos=part.photos,
+        confidence=part.confidence,
+        accuracy=part.right / part.photos,
+        accuracy_interval=wilson_interval(part.right, part.photos),
+    )
+
+
+def _known(rows: pa.Table, fact: pa.Field) -> pa.ChunkedArray:
+    if fact.name in rows.column_names:
+        return rows[fact.name].cast(fact.type)
+    return pa.chunked_array([pa.nulls(rows.num_rows, fact.type)])

@@ -20,9 +20,11 @@ from dandelion_pipeline.release.manifest import (
     FileDigest,
 )
 from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.training.calibrate import fit_temperature
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import load_prepared, load_training
 from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
+from dandelion_pipeline.training.evaluate import predict_logits
 from dandelion_pipeline.training.export import export_onnx, export_weights
 from dandelion_pipeline.training.network import ARCHITECTURE
 from dandelion_pipeline.training.train import EpochMetrics, train
@@ -44,6 +46,8 @@ class TrainingRecord(BaseModel):
     seconds: float
     torch_version: str
     files: dict[str, FileDigest]
+    temperature: float = 1.0
+    """Logits are divided by it; fitted on the validation split."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,9 @@ def fit(
         seconds=time.perf_counter() - started,
         torch_version=torch.__version__,
         files=digests(files),
+        temperature=fit_temperature(
+            predict_logits(files[ONNX_FILE], validation.pixels), validation.labels
+        ),
     )
     return TrainedModel(record, files)
 

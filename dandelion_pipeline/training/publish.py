@@ -10,6 +10,7 @@ from dandelion_pipeline.release.bundle import Bundle, digests, finish, open_bund
 from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.release.promotion import supersede
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training.card import with_card
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.gate import Decision
 from dandelion_pipeline.training.score import champion_version, judge, measure_both
@@ -65,12 +66,13 @@ def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origi
             architecture=record.architecture,
             classes=record.classes,
             preprocessing=record.preprocessing.model_dump(mode="json"),
+            temperature=record.temperature,
             data=record.data,
             metrics=measure_both(scores, record.classes),
             training={**record.config.model_dump(), "best_epoch": record.best_epoch},
             files=digests(model.bundle_files()),
             **asdict(origin),
         )
-        return finish(store, manifest)
+        return finish(store, with_card(store, model, scores, manifest))
     bundle.verify()
     return bundle

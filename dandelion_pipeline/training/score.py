@@ -13,9 +13,11 @@ from dandelion_pipeline.release.manifest import ONNX_FILE, Metrics
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.data import load_prepared
 from dandelion_pipeline.training.dataset import TEST, rows_of
-from dandelion_pipeline.training.evaluate import measure, predict, prediction_table
+from dandelion_pipeline.training.evaluate import measure, predict_logits, prediction_table
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.gate import Decision, changed_answers, decide
+from dandelion_pipeline.training.intervals import wilson_interval
+from dandelion_pipeline.training.slices import with_facts
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 _METADATA = b"dandelion.champion"
@@ -29,8 +31,10 @@ def score(store: Store, dataset: pa.Table, challenger: TrainedModel) -> pa.Table
         are those of `evaluate.prediction_table`. There are no rows of a champion if no model
         is live or the live one knows other classes. The schema's metadata names the champion.
     """
-    rows, record = rows_of(dataset, TEST), challenger.record
-    answers = _answers(store, rows, record.classes, record.preprocessing, challenger.onnx)
+    rows, record = with_facts(store, rows_of(dataset, TEST)), challenger.record
+    answers = _answers(
+        store, rows, record.classes, record.preprocessing, challenger.onnx, record.temperature
+    )
     tables = [_marked(answers, CHALLENGER)]
     champion = live_bundle(store)
     if champion is not None and champion.manifest.classes == record.classes:
@@ -56,13 +60,24 @@ def champion_version(scores: pa.Table) -> str | None:
 
 
 def measure_both(scores: pa.Table, classes: Sequence[str]) -> Metrics:
-    """The challenger's figures, with the champion's accuracy beside them."""
-    metrics = measure(_of(scores, CHALLENGER), classes)
-    theirs = _of(scores, CHAMPION)
-    accuracy = measure(theirs, classes).accuracy if theirs.num_rows else None
-    return metrics.model_copy(
-        update={"champion_version": champion_version(scores), "champion_accuracy": accuracy}
-    )
+    """The challenger's figures, with the champion's on the same photos beside them."""
+    ours, theirs = challenger_rows(scores), _of(scores, CHAMPION)
+    beside: dict[str, object] = {"champion_version": champion_version(scores)}
+    if theirs.num_rows:
+        hits = pc.sum(pc.equal(theirs["predicted"], theirs["label"])).as_py()
+        lost, gained = changed_answers(ours, theirs)
+        beside |= {
+            "champion_accuracy": hits / theirs.num_rows,
+            "champion_interval": wilson_interval(hits, theirs.num_rows),
+            "lost": lost,
+            "gained": gained,
+        }
+    return measure(ours, classes).model_copy(update=beside)
+
+
+def challenger_rows(scores: pa.Table) -> pa.Table:
+    """What the challenger says, in the columns of `evaluate.prediction_table`."""
+    return _of(scores, CHALLENGER)
 
 
 def judge(scores: pa.Table, challenger: TrainedModel) -> Decision:
@@ -101,10 +116,11 @@ def _answers(
     classes: Sequence[str],
     preprocessing: Preprocessing,
     model: bytes,
-    temperature: float = 1.0,
+    temperature: float,
 ) -> pa.Table:
     photos = load_prepared(store, rows, classes, preprocessing)
-    return prediction_table(rows, classes, predict(model, photos.pixels, temperature))
+    logits = predict_logits(model, photos.pixels)
+    return prediction_table(rows, classes, logits, temperature)
 
 
 def _marked(answers: pa.Table, model: str) -> pa.Table:

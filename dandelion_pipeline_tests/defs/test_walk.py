@@ -11,6 +11,13 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.pictures import (
+    CONFUSION_MATRIX,
+    CURVES,
+    GRAD_CAM,
+    RELIABILITY,
+    WORST_MISTAKES,
+)
 from dandelion_pipeline_tests.defs.conftest import DAY, Place
 from dandelion_pipeline_tests.defs.test_definitions import WALK
 
@@ -57,6 +64,10 @@ def test_every_asset_is_materialised_with_something_to_look_at(asset: str) -> No
         ("dataset", "preview"),
         ("trained_model", "learning_curves"),
         ("evaluation", "confusion_matrix"),
+        ("evaluation", "roc_and_precision_recall"),
+        ("evaluation", "reliability"),
+        ("evaluation", "worst_mistakes"),
+        ("evaluation", "grad_cam"),
     ],
 )
 def test_previews_and_plots_are_inside_the_metadata(asset: str, entry: str) -> None:
@@ -77,8 +88,10 @@ def test_the_mlflow_run_holds_parameters_curves_and_plots(place: Place, manifest
     assert run.data.params["epochs"] == "2"
     history = client.get_metric_history(manifest.mlflow_run, "validation_loss")
     assert [point.step for point in history] == [1, 2]
+    assert run.data.metrics["test_ece"] == manifest.metrics.calibration.ece  # type: ignore[union-attr]
     plots = {file.path for file in client.list_artifacts(manifest.mlflow_run, "plots")}
-    assert plots == {"plots/learning_curves.png", "plots/confusion_matrix.png"}
+    drawn = {CONFUSION_MATRIX, CURVES, RELIABILITY, WORST_MISTAKES, GRAD_CAM}
+    assert {f"plots/{name}" for name in ("learning_curves.png", *drawn)} <= plots
 
 
 def test_the_metadata_links_to_the_mlflow_run(manifest: Manifest) -> None:

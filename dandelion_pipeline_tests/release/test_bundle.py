@@ -224,3 +224,20 @@ def test_a_manifest_of_another_format_names_the_field(
 def test_a_version_that_does_not_exist_is_named(store: Store) -> None:
     with pytest.raises(BundleError, match="model v9"):
         bundle.open_bundle(store, "v9")
+
+
+def test_a_manifest_of_before_there_were_intervals_and_calibration_is_still_read() -> None:
+    document = json.loads(manifest().model_dump_json())
+    of_then = ("accuracy", "log_loss", "test_photos", "per_class", "confusion")
+    figures = ("precision", "recall", "f1", "support")
+    metrics = {name: document["metrics"][name] for name in of_then}
+    metrics["per_class"] = {
+        label: {name: figure[name] for name in figures}
+        for label, figure in metrics["per_class"].items()
+    }
+    del document["temperature"]
+    old = Manifest.parse(
+        seal(json.dumps(document | {"metrics": metrics}, indent=2).encode()), "here"
+    )
+    assert old.metrics.calibration is None
+    assert old == manifest()

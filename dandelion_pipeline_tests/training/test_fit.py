@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -8,8 +10,11 @@ from dandelion_pipeline.errors import BundleError, TrainingError
 from dandelion_pipeline.images.preprocess import Preprocessing
 from dandelion_pipeline.release.manifest import WEIGHTS_FILE
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.training.evaluate import predict
-from dandelion_pipeline.training.fit import TrainedModel, fit
+from dandelion_pipeline.training.calibrate import fit_temperature
+from dandelion_pipeline.training.data import load_prepared
+from dandelion_pipeline.training.dataset import VALIDATION, rows_of
+from dandelion_pipeline.training.evaluate import predict, predict_logits
+from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord, fit
 from dandelion_pipeline.training.network import ServedNetwork, build_network
 from dandelion_pipeline.training.train import EpochMetrics, batches_per_epoch, pick_device
 from dandelion_pipeline_tests.training.conftest import TINY
@@ -54,6 +59,21 @@ def test_the_same_seed_gives_the_same_weights(
 ) -> None:
     again = fit(small_store, small_dataset, TINY, lambda row: None)
     assert again.record.files[WEIGHTS_FILE] == model.record.files[WEIGHTS_FILE]
+
+
+def test_the_temperature_is_fitted_on_the_validation_split(
+    model: TrainedModel, small_store: Store, small_dataset: pa.Table
+) -> None:
+    rows = rows_of(small_dataset, VALIDATION)
+    photos = load_prepared(small_store, rows, model.record.classes, TINY.preprocessing)
+    logits = predict_logits(model.onnx, photos.pixels)
+    assert model.record.temperature == fit_temperature(logits, photos.labels) != 1
+
+
+def test_a_record_of_before_there_were_temperatures_says_one(model: TrainedModel) -> None:
+    document = json.loads(model.record.model_dump_json())
+    del document["temperature"]
+    assert TrainingRecord.model_validate(document).temperature == 1
 
 
 def test_a_model_knows_what_it_was_trained_on(model: TrainedModel) -> None:

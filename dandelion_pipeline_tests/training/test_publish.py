@@ -16,6 +16,7 @@ from dandelion_pipeline.training.score import champion_version, measure_both, sc
 from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.clean_rows import clean_table
 from dandelion_pipeline_tests.training.conftest import TINY
+from serving.engine import Engine
 
 
 def challenger(dataset: pa.Table, version: str, *, flipped: bool, sample: bool) -> TrainedModel:
@@ -74,6 +75,22 @@ def dataset(store: Store) -> pa.Table:
     return build_dataset(clean_table(rows), "salt").used
 
 
+def test_the_temperature_goes_into_the_manifest_and_into_the_answers(
+    store: Store, dataset: pa.Table
+) -> None:
+    plain = challenger(dataset, "one", flipped=False, sample=False)
+    hot = TrainedModel(plain.record.model_copy(update={"temperature": 50.0}), plain.files)
+    put_files(store, "one", hot.bundle_files())
+    scores = score(store, dataset, hot)
+    outcome = publish(store, hot, scores, Origin("1", "d", "m"))
+    assert outcome is not None
+    assert outcome.manifest.temperature == 50
+    photo = store.get(layout.image(scores["sha256"][0].as_py()))
+    served = Engine(open_bundle(store, "one")).classify(photo)
+    assert list(served.values()) == pytest.approx(scores["probabilities"][0].as_py())
+    assert max(served.values()) < 0.7
+
+
 def test_the_first_model_goes_live(store: Store, dataset: pa.Table) -> None:
     outcome = published(store, dataset, "one")
     assert outcome.decision.promote
@@ -92,6 +109,7 @@ def test_a_worse_challenger_keeps_its_bundle_and_is_not_live(
     assert metrics.champion_version == "good"
     assert metrics.champion_accuracy is not None
     assert metrics.accuracy < metrics.champion_accuracy
+    assert (metrics.lost, metrics.gained) == (metrics.test_photos, 0)
 
 
 def test_a_sample_model_never_replaces_a_real_one(store: Store, dataset: pa.Table) -> None:

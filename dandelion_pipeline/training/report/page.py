@@ -5,10 +5,11 @@ import shlex
 from datetime import UTC
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from dandelion_pipeline.images.checks import Finding
 from dandelion_pipeline.training.dataset import SPLITS
+from dandelion_pipeline.training.pages import page_environment
 from dandelion_pipeline.training.report.charts import Sizes, class_balance
 from dandelion_pipeline.training.report.choice import (
     CLASSES,
@@ -21,9 +22,6 @@ from dandelion_pipeline.training.report.data import DataReport
 _ID = 12
 """Characters of a sha256 that name a photo, as in `dandelion images relabel`."""
 
-_LONGEST = 200
-"""Characters of a name or a reason that are shown."""
-
 
 def data_report_page(report: DataReport) -> bytes:
     """Make the page: HTML in UTF-8, under 6 MB however many photos there are.
@@ -35,7 +33,7 @@ def data_report_page(report: DataReport) -> bytes:
     choice = Choice.of(report)
     shown = choice.shown()
     thumbnails = report.thumbnails(shown) if shown else {}
-    template = _environment().get_template("page.html")
+    template = _environment().get_template("report/page.html")
     html = template.render(
         report=report,
         choice=choice,
@@ -55,16 +53,8 @@ def data_report_page(report: DataReport) -> bytes:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("dandelion_pipeline.training.report", "."),
-        autoescape=True,
-        finalize=_legible,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {
-        "brief": _brief,
         "figure": _figure,
         "id": lambda sha256: sha256[:_ID],
         "relabel": relabel_command,
@@ -82,18 +72,6 @@ def relabel_command(sha256: str, label: str) -> str:
     if not label.isprintable() or label.startswith("-"):
         return ""
     return f"dandelion images relabel {sha256[:_ID]} {shlex.quote(label)}"
-
-
-def _brief(text: str) -> str:
-    """A name or a reason, cut where it is endless."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _legible(value: object) -> object:
-    """Text in which what is invisible is spelled out, marks that turn the writing around too."""
-    if hasattr(value, "__html__") or not isinstance(value, str) or value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
 
 
 def _figure(value: float) -> str:
