@@ -4,6 +4,8 @@ Built with onnx alone, so that tests of serving need neither torch nor a trainin
 """
 
 import io
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 from dandelion_pipeline.images.preprocess import Preprocessing
 from dandelion_pipeline.release import bundle
 from dandelion_pipeline.release.bundle import Bundle
+from dandelion_pipeline.release.golden import Golden
 from dandelion_pipeline.release.manifest import (
     ONNX_FILE,
     ClassMetrics,
@@ -98,9 +101,23 @@ def manifest(version: str, files: dict[str, bytes], **changes: Any) -> Manifest:
     return Manifest(**{**document, **changes})
 
 
-def put_bundle(store: Store, version: str, onnx: bytes | None = None, **changes: Any) -> Bundle:  # noqa: ANN401
-    """Write a finished bundle that is not live yet."""
-    files = {ONNX_FILE: onnx if onnx is not None else onnx_graph()}
+def golden() -> Golden:
+    """Photos of both colours, and what the graph that is not flipped says of them."""
+    pixels = np.array([YELLOW, GREEN], np.uint8)[:, None, None].repeat(SIZE, 1).repeat(SIZE, 2)
+    slope = 0.05 * (pixels[:, 0, 0, 0].astype(np.float32) - pixels[:, 0, 0, 1] + 20)
+    return Golden(pixels, np.stack([slope, -slope], axis=1))
+
+
+def put_bundle(
+    store: Store,
+    version: str,
+    onnx: bytes | None = None,
+    *,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+    **changes: Any,  # noqa: ANN401
+) -> Bundle:
+    """Write a finished bundle that is not live yet, with other files beside the graph."""
+    files = {ONNX_FILE: onnx if onnx is not None else onnx_graph(), **beside}
     bundle.put_files(store, version, files)
     return bundle.finish(store, manifest(version, files, **changes))
 

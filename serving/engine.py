@@ -36,19 +36,21 @@ class Engine:
 
     Args:
         bundle: where the graph is read from, and verified as it is read.
+        graph: which of the bundle's files: `ONNX_FILE`, or `INT8_FILE` if there is one.
 
     Raises:
         BundleError: the graph cannot be loaded, or is not what the manifest says.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, graph: str = ONNX_FILE) -> None:
         self.manifest = bundle.manifest
+        self.graph = graph
         self.preprocessing = _preprocessing(bundle)
         if not self.manifest.temperature > 0:
             raise _unusable(bundle, f"its temperature is {self.manifest.temperature}")
         try:
             self._session = onnxruntime.InferenceSession(
-                bundle.read(ONNX_FILE), _options(), providers=["CPUExecutionProvider"]
+                bundle.read(graph), _options(), providers=["CPUExecutionProvider"]
             )
             self._check_signature(bundle)
             self._check_answer(bundle)
@@ -74,9 +76,7 @@ class Engine:
             Shape ``(batch, classes)``, in the order of the manifest's classes.
         """
         (logits,) = self._session.run(["logits"], {"pixels": pixels})
-        scaled = np.asarray(logits, dtype=np.float64) / self.manifest.temperature
-        exponents = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
+        return softmax(logits, self.manifest.temperature)
 
     def classify(self, data: bytes) -> dict[str, float]:
         """The probability of each class for one photo, from its bytes.
@@ -102,6 +102,13 @@ class Engine:
         answer = self.probabilities(np.zeros((2, size, size, 3), np.uint8))
         if answer.shape != (2, len(self.manifest.classes)) or not np.isfinite(answer).all():
             raise _unusable(bundle, "it does not answer with one number for each class")
+
+
+def softmax(logits: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float64]:
+    """Probabilities of shape ``(batch, classes)``; each row adds up to 1."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    exponents = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(exponents / exponents.sum(axis=1, keepdims=True))
 
 
 def _options() -> onnxruntime.SessionOptions:

@@ -12,6 +12,7 @@ from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.storage.store import Store
 from serving.engine import Engine
+from serving.proof import proven_engine
 
 _log = logging.getLogger(__name__)
 
@@ -49,10 +50,15 @@ class Models:
     What has been loaded goes on answering until something better is loaded: an empty log, a
     broken bundle or a store that is away change ``trouble``, never ``live``. The model before
     the live one is kept too, so that a rollback to it is a matter of one look.
+
+    Args:
+        store: where bundles and the release log lie.
+        int8: whether to answer in 8-bit integers where the bundle and its golden examples allow.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, int8: bool = False) -> None:
         self._store = store
+        self._int8 = int8
         self._refused: tuple[Release, Trouble] | None = None
         self._before: LiveModel | None = None
         self.live: LiveModel | None = None
@@ -98,4 +104,5 @@ class Models:
         for known in (self.live, self._before):  # a rollback has nothing to wait for
             if known is not None and known.release.manifest_sha256 == release.manifest_sha256:
                 return known.engine
-        return Engine(open_bundle(self._store, release.version, release.manifest_sha256))
+        bundle = open_bundle(self._store, release.version, release.manifest_sha256)
+        return proven_engine(bundle, int8=self._int8)

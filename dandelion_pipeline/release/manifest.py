@@ -8,6 +8,7 @@ from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.storage.sealed import seal, unseal
 
 ONNX_FILE = "model.onnx"
+INT8_FILE = "model.int8.onnx"
 WEIGHTS_FILE = "weights.safetensors"
 TRAINING_FILE = "training.json"
 EVALUATION_FILE = "evaluation.json"
@@ -137,6 +138,31 @@ class Metrics(_Part):
     slices: list[SliceMetrics] = []
 
 
+class Agreement(_Part):
+    """How an exported graph answers beside the network in torch, on the validation split."""
+
+    photos: int
+    labels_equal: float
+    """Share of the photos that get the same label, from 0 to 1."""
+
+    largest_difference: float
+    """Of a probability, over all photos and classes, at temperature 1."""
+
+    agrees: bool
+    """Whether that is near enough to serve the graph in the network's place."""
+
+
+class GoldenExamples(_Part):
+    """How far a server's answer to the golden examples may be from the network's in torch."""
+
+    photos: int
+    tolerance: float
+    """Of a probability, for `ONNX_FILE`."""
+
+    int8_tolerance: float
+    """The same for `INT8_FILE`."""
+
+
 class Manifest(_Part):
     """Everything that a reader of a bundle may rely on."""
 
@@ -157,6 +183,15 @@ class Manifest(_Part):
 
     data: DataSummary
     metrics: Metrics
+    fp32: Agreement | None = None
+    """Of `ONNX_FILE`; None in bundles made before it was measured."""
+
+    int8: Agreement | None = None
+    """Of `INT8_FILE`; None if there is no such file. Served only if it agrees."""
+
+    golden: GoldenExamples | None = None
+    """About `golden.GOLDEN_FILE`; None if there is no such file."""
+
     training: dict[str, Any]
     """The training configuration, and the epoch whose weights were kept."""
 

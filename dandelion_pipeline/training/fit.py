@@ -16,8 +16,10 @@ from dandelion_pipeline.release.manifest import (
     ONNX_FILE,
     TRAINING_FILE,
     WEIGHTS_FILE,
+    Agreement,
     DataSummary,
     FileDigest,
+    GoldenExamples,
 )
 from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.training.calibrate import fit_temperature
@@ -25,8 +27,9 @@ from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import load_prepared, load_training
 from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
 from dandelion_pipeline.training.evaluate import predict_logits
-from dandelion_pipeline.training.export import export_onnx, export_weights
+from dandelion_pipeline.training.export import export
 from dandelion_pipeline.training.network import ARCHITECTURE
+from dandelion_pipeline.training.quantize import CALIBRATION_PHOTOS
 from dandelion_pipeline.training.train import EpochMetrics, train
 
 
@@ -45,6 +48,11 @@ class TrainingRecord(BaseModel):
     history: list[EpochMetrics]
     seconds: float
     torch_version: str
+    fp32: Agreement | None = None
+    int8: Agreement | None = None
+    golden: GoldenExamples | None = None
+    """How the exported files answer; None in records from before that was measured."""
+
     files: dict[str, FileDigest]
     temperature: float = 1.0
     """Logits are divided by it; fitted on the validation split."""
@@ -56,7 +64,7 @@ class TrainedModel:
 
     record: TrainingRecord
     files: Mapping[str, bytes]
-    """`model.onnx` and `weights.safetensors`."""
+    """Two graphs, the weights and the golden examples, as `export.export` makes them."""
 
     @property
     def onnx(self) -> bytes:
@@ -102,17 +110,18 @@ def fit(
     """
     started = time.perf_counter()
     info = DatasetInfo.of(dataset)
-    photos = load_training(store, rows_of(dataset, TRAIN), info.classes, config.size)
+    training = rows_of(dataset, TRAIN)  # in the order of their hashes, which is a random one
+    photos = load_training(store, training, info.classes, config.size)
     validation = load_prepared(
         store, rows_of(dataset, VALIDATION), info.classes, config.preprocessing
     )
     result = train(photos, validation, len(info.classes), config, on_epoch)
-    files = {
-        ONNX_FILE: export_onnx(result.network, config.preprocessing),
-        WEIGHTS_FILE: export_weights(result.network),
-    }
+    calibration = load_prepared(
+        store, training.slice(0, CALIBRATION_PHOTOS), info.classes, config.preprocessing
+    )
+    exported = export(result.network, config.preprocessing, calibration.pixels, validation)
     record = TrainingRecord(
-        version=_new_version(files[WEIGHTS_FILE]),
+        version=_new_version(exported.files[WEIGHTS_FILE]),
         architecture=ARCHITECTURE,
         classes=info.classes,
         preprocessing=config.preprocessing,
@@ -122,12 +131,15 @@ def fit(
         history=result.history,
         seconds=time.perf_counter() - started,
         torch_version=torch.__version__,
-        files=digests(files),
+        fp32=exported.fp32,
+        int8=exported.int8,
+        golden=exported.golden,
+        files=digests(exported.files),
         temperature=fit_temperature(
-            predict_logits(files[ONNX_FILE], validation.pixels), validation.labels
+            predict_logits(exported.files[ONNX_FILE], validation.pixels), validation.labels
         ),
     )
-    return TrainedModel(record, files)
+    return TrainedModel(record, exported.files)
 
 
 def _new_version(weights: bytes) -> str:

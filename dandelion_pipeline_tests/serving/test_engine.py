@@ -19,7 +19,7 @@ from dandelion_pipeline_tests.tiny_models import (
 from serving.engine import Engine
 
 
-def _engine(store: Store, onnx: bytes | None = None, **changes: object) -> Engine:
+def _engine(store: Store, onnx: bytes | None = None, **changes: Any) -> Engine:  # noqa: ANN401
     put_bundle(store, "v", onnx, **changes)
     return Engine(open_bundle(store, "v"))
 

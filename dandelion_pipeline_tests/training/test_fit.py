@@ -8,7 +8,8 @@ from safetensors.torch import load
 
 from dandelion_pipeline.errors import BundleError, TrainingError
 from dandelion_pipeline.images.preprocess import Preprocessing
-from dandelion_pipeline.release.manifest import WEIGHTS_FILE
+from dandelion_pipeline.release.golden import GOLDEN_FILE, Golden
+from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, WEIGHTS_FILE
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.calibrate import fit_temperature
 from dandelion_pipeline.training.data import load_prepared
@@ -52,6 +53,47 @@ def test_the_served_file_and_the_weights_are_the_same_model(model: TrainedModel)
     with torch.inference_mode():
         expected = served(torch.from_numpy(pixels)).softmax(1).numpy()
     assert predict(model.onnx, pixels) == pytest.approx(expected, abs=1e-5)
+
+
+def test_both_graphs_are_compared_with_the_network_on_the_validation_split(
+    model: TrainedModel, small_dataset: pa.Table
+) -> None:
+    fp32, int8 = model.record.fp32, model.record.int8
+    assert fp32 is not None
+    assert int8 is not None
+    assert fp32.photos == int8.photos == rows_of(small_dataset, VALIDATION).num_rows
+    assert (fp32.labels_equal, fp32.agrees) == (1.0, True)
+    assert fp32.largest_difference < 1e-5 < int8.largest_difference < 0.1
+
+
+def test_the_graph_in_8_bits_takes_batches_of_any_length_and_is_a_quarter_of_the_size(
+    model: TrainedModel,
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    int8 = model.files[INT8_FILE]
+    together = predict(int8, pixels)
+    assert together == pytest.approx(predict(model.onnx, pixels), abs=0.1)
+    assert np.concatenate([predict(int8, pixels[i : i + 1]) for i in range(5)]) == pytest.approx(
+        together, abs=1e-6
+    )
+    assert len(int8) < 0.3 * len(model.onnx)
+
+
+def test_the_golden_examples_are_validation_photos_and_the_answers_of_both_graphs(
+    model: TrainedModel, small_store: Store, small_dataset: pa.Table
+) -> None:
+    golden = Golden.parse(model.files[GOLDEN_FILE], "here")
+    rows = rows_of(small_dataset, VALIDATION)
+    validation = load_prepared(small_store, rows, model.record.classes, TINY.preprocessing)
+    assert {row.tobytes() for row in golden.pixels} <= {row.tobytes() for row in validation.pixels}
+    assert model.record.golden is not None
+    assert len(golden.pixels) == model.record.golden.photos
+    expected = torch.from_numpy(golden.logits).softmax(1).numpy()
+    for name, allowed in (
+        (ONNX_FILE, model.record.golden.tolerance),
+        (INT8_FILE, model.record.golden.int8_tolerance),
+    ):
+        assert predict(model.files[name], golden.pixels) == pytest.approx(expected, abs=allowed)
 
 
 def test_the_same_seed_gives_the_same_weights(
