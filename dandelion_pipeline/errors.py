@@ -9,6 +9,7 @@
     │   ├── CheckFailed           a day's photos are not fit for the data set as they are
     │   ├── DatasetError          the photos do not make a data set to train on
     │   ├── TrainingError         training cannot start or its result cannot be used
+    │   ├── ModelRefused          the gate keeps a trained model from going live
     │   ├── StoreError            the object store said no
     │   │   ├── ObjectNotFound
     │   │   ├── StoreDenied
@@ -88,6 +89,10 @@ class DatasetError(PermanentError):
 
 class TrainingError(PermanentError):
     """Training cannot start, or its result cannot be used."""
+
+
+class ModelRefused(PermanentError):
+    """The gate keeps a trained model from going live."""
 
 
 class StoreError(PermanentError):

@@ -40,17 +40,45 @@ def photo(colour: tuple[int, int, int] = YELLOW, size: int = 64, format: str = "
 
 
 def onnx_graph(
-    *, size: int = SIZE, classes: int = 2, flipped: bool = False, input_name: str = "pixels"
+    *,
+    size: int = SIZE,
+    classes: int = 2,
+    flipped: bool = False,
+    blue: tuple[float, float] = (0, 0),
+    input_name: str = "pixels",
+) -> bytes:
+    """A graph whose first logit grows with red minus green.
+
+    It also grows with ``blue[0]`` for each step by which blue is below ``blue[1]``, which is
+    beside the point.
+    """
+    slope = -0.05 if flipped else 0.05
+    return linear_graph(
+        (slope, -slope, -blue[0]),
+        20 * slope + blue[0] * blue[1],
+        size=size,
+        classes=classes,
+        input_name=input_name,
+    )
+
+
+def linear_graph(
+    colour: tuple[float, float, float],
+    constant: float,
+    *,
+    size: int = SIZE,
+    classes: int = 2,
+    input_name: str = "pixels",
 ) -> bytes:
     """A graph with the signature of every bundle: uint8 pixels in, float32 logits out.
 
-    The first logit grows with red minus green, the last one falls with it.
+    The first logit is a linear function of the mean colour, the last one its opposite.
     """
-    slope = -0.05 if flipped else 0.05
     weights = np.zeros((3, classes), np.float32)
-    weights[:2, 0], weights[:2, -1] = (slope, -slope), (-slope, slope)
+    weights[:, 0] = colour
+    weights[:, -1] = -weights[:, 0]
     bias = np.zeros(classes, np.float32)
-    bias[0], bias[-1] = 20 * slope, -20 * slope
+    bias[0], bias[-1] = constant, -constant
     graph = helper.make_graph(
         [
             helper.make_node("Cast", [input_name], ["real"], to=TensorProto.FLOAT),

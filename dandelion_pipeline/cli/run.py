@@ -8,7 +8,7 @@ import typer
 from dandelion_pipeline.cli.images import LABELS_HELP, SOURCE_HELP, bring_in, split_labels
 from dandelion_pipeline.cli.report import out, say, show_model
 from dandelion_pipeline.cli.store_choice import S3PortOption, StoreOption, chosen_store
-from dandelion_pipeline.errors import DatasetError, Interrupted, Refused, SourceError
+from dandelion_pipeline.errors import BundleError, DatasetError, Interrupted, Refused, SourceError
 from dandelion_pipeline.images.intake import REJECTED, intake_rows, real_labels, waiting_days
 from dandelion_pipeline.images.landing import FIRST_DAY, ImportSummary, is_ingested, today
 from dandelion_pipeline.images.sources import PhotoSource, open_source
@@ -150,7 +150,10 @@ def _same_as_live(store: Store, data_hash: str, config: TrainingConfig) -> Manif
     release = log.live_or_none(store)
     if release is None:
         return None
-    manifest = open_bundle(store, release.version, release.manifest_sha256).manifest
+    try:
+        manifest = open_bundle(store, release.version, release.manifest_sha256).manifest
+    except BundleError:  # nothing to compare with; the gate says so when the new model is made
+        return None
     knobs = {name: manifest.training.get(name) for name in config.model_dump()}
     if manifest.data.hash != data_hash or knobs != config.model_dump():
         return None

@@ -14,8 +14,8 @@ from dandelion_pipeline.errors import DatasetError, SettingsError, TransientErro
 from dandelion_pipeline.images.intake import waiting_days
 from dandelion_pipeline.images.landing import is_ingested
 from dandelion_pipeline.settings import Settings
+from dandelion_pipeline.training.champion import live_bundle
 from dandelion_pipeline.training.photos import preview_dataset
-from dandelion_pipeline.training.score import live_bundle
 
 ingestion_job = dg.define_asset_job(
     "ingestion_job",

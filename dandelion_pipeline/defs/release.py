@@ -1,4 +1,4 @@
-"""`published_model`: the gate, the bundle's manifest, the release log, MLflow's registry."""
+"""`published_model`: the bundle's manifest, the gate, the release log, MLflow's registry."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -7,25 +7,41 @@ from typing import TypeAlias
 
 import dagster as dg
 import pyarrow as pa
+from pydantic import Field
 
+from dandelion_pipeline.defs.checks import check_specs
+from dandelion_pipeline.defs.gate import GateConfig, criteria_table, gate_results
 from dandelion_pipeline.defs.model_version import NAME
 from dandelion_pipeline.defs.patience import one_try_each
 from dandelion_pipeline.defs.registry import mirror
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.defs.tracking import Tracking
-from dandelion_pipeline.errors import DandelionError
+from dandelion_pipeline.errors import DandelionError, ModelRefused
+from dandelion_pipeline.release.decision import Decision
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.fit import TrainedModel
+from dandelion_pipeline.training.gate import GATE_CHECKS
 from dandelion_pipeline.training.publish import Origin, Outcome, publish
 from dandelion_pipeline.training.score import score
 
 Metadata: TypeAlias = "Mapping[str, dg.RawMetadataValue]"  # Dagster has it for checkers alone
 
 
+class PublishedModelConfig(dg.Config):
+    """What a model has to keep to go live, and whether somebody overrules that."""
+
+    limits: GateConfig = GateConfig()
+    force_reason: str = Field(
+        default="",
+        description="Why the model goes live whatever the gate says; it is kept in the log",
+    )
+
+
 @dg.asset(
+    check_specs=check_specs("published_model", GATE_CHECKS),
     output_required=False,
     group_name="release",
     kinds={"onnx", "mlflow"},
@@ -33,34 +49,37 @@ Metadata: TypeAlias = "Mapping[str, dg.RawMetadataValue]"  # Dagster has it for 
 )
 def published_model(
     context: dg.AssetExecutionContext,
+    config: PublishedModelConfig,
     store: StoreResource,
     mlflow: dg.ResourceParam[Tracking],
     trained_model: TrainedModel,
     evaluation: pa.Table,
     dataset: pa.Table,
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetObservation | dg.AssetCheckResult]:
     """The model as a bundle that is written once, and as the newest entry of the release log.
 
     A challenger that the gate refuses keeps its bundle, is never live, and materialises
-    nothing: the run's observation says why.
+    nothing: the checks and the run's observation say why, and the run fails.
     """
     opened = store.open()
     with mlflow.failures_recorded(), transient_errors_retried(context):
-        outcome = _publish(context, opened, trained_model, evaluation, dataset, mlflow)
-    decision, bundle = outcome.decision, outcome.manifest.version
-    live = "is live" if decision.promote else "is not live"
-    level = logging.INFO if decision.promote else logging.WARNING
-    context.log.log(level, f"model {bundle} {live}: {decision.reason}")
+        outcome = _publish(context, config, opened, trained_model, evaluation, dataset, mlflow)
+    decision = outcome.decision
+    _tell_log(context, decision)
     link = _tell_mlflow(context, store.settings, opened, outcome, mlflow)
     metadata = {**_metadata(opened, outcome), **mlflow.metadata, **link}
     if decision.promote:
         yield dg.MaterializeResult(metadata=metadata)
     else:
         yield dg.AssetObservation(context.asset_key, metadata=metadata)
+    yield from gate_results(decision)
+    with mlflow.failures_recorded():
+        _require(decision)
 
 
 def _publish(
     context: dg.AssetExecutionContext,
+    config: PublishedModelConfig,
     store: Store,
     model: TrainedModel,
     scores: pa.Table,
@@ -68,10 +87,40 @@ def _publish(
     mlflow: Tracking,
 ) -> Outcome:
     origin = Origin(version("dandelion-pipeline"), context.run.run_id, mlflow.run_id)
-    while (outcome := publish(store, model, scores, origin)) is None:
+    while True:
+        outcome = publish(
+            store, model, scores, origin, limits=config.limits, forced_because=config.force_reason
+        )
+        if outcome is not None:
+            return outcome
         context.log.info("another model went live meanwhile: comparing again")
         scores = score(store, dataset, model)
-    return outcome
+
+
+def _require(decision: Decision) -> None:
+    """Fail if the gate refused the model.
+
+    Raises:
+        ModelRefused: names each criterion that did not hold.
+    """
+    if not decision.promote:
+        raise ModelRefused(
+            f"model {decision.version} does not go live",
+            decision.reason,
+            "What was live stays live. The bundle is kept: `dandelion releases show "
+            f"{decision.version}`; to publish it all the same, `dandelion releases promote "
+            f"{decision.version} --force --reason …`",
+        )
+
+
+def _tell_log(context: dg.AssetExecutionContext, decision: Decision) -> None:
+    live = "is live" if decision.promote else "is not live"
+    level = logging.INFO if decision.promote and not decision.failed else logging.WARNING
+    context.log.log(level, f"model {decision.version} {live}: {decision.reason}")
+    for criterion in decision.criteria:
+        log.info(
+            f"{'passed' if criterion.passed else 'FAILED'}  {criterion.check}: {criterion.says}"
+        )
 
 
 def _metadata(store: Store, outcome: Outcome) -> Metadata:
@@ -80,6 +129,7 @@ def _metadata(store: Store, outcome: Outcome) -> Metadata:
         "version": manifest.version,
         "promoted": outcome.decision.promote,
         "reason": outcome.decision.reason,
+        "gate": criteria_table(outcome.decision),
         "accuracy": manifest.metrics.accuracy,
         "is_sample": manifest.data.is_sample,
         "address": store.address(layout.model_file(manifest.version, "")),

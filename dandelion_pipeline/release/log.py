@@ -33,6 +33,8 @@ class Release(Entry):
     """ISO 8601, UTC."""
 
     why: str
+    forced: bool = False
+    """Whether it went live although the gate was against it, or without asking the gate."""
 
 
 def live(store: Store) -> Release:
@@ -73,7 +75,14 @@ def history(store: Store) -> list[Release]:
 
 
 def append(
-    store: Store, action: Action, bundle: Bundle, *, after: Release | None, who: str, why: str
+    store: Store,
+    action: Action,
+    bundle: Bundle,
+    *,
+    after: Release | None,
+    who: str,
+    why: str,
+    forced: bool = False,
 ) -> Release | None:
     """Write the entry that follows another, or None if somebody else did so first.
 
@@ -84,6 +93,7 @@ def append(
         after: the entry that was in force when the caller decided; None for an empty log.
         who: a person, or a run.
         why: the reason, for people.
+        forced: whether somebody overruled the gate.
     """
     entry = Release(
         number=after.number + 1 if after else 1,
@@ -94,6 +104,7 @@ def append(
         who=who,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         why=why,
+        forced=forced,
     )
     return entry if _log(store).append(entry) else None
 

@@ -39,6 +39,9 @@ class DataSummary(_Part):
     counts: dict[str, dict[str, int]]
     """Photos by class, then by split (``train``, ``validation``, ``test``)."""
 
+    snapshot: str | None = None
+    """The SHA-256 of the table's bytes, which is its name in the store; None in older bundles."""
+
 
 Interval = tuple[float, float]
 """Wilson's interval of a share, at 95 %."""
@@ -144,6 +147,9 @@ class Agreement(_Part):
     photos: int
     labels_equal: float
     """Share of the photos that get the same label, from 0 to 1."""
+
+    labels_wanted: float
+    """The smallest share at which the two agree."""
 
     largest_difference: float
     """Of a probability, over all photos and classes, at temperature 1."""

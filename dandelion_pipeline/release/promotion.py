@@ -9,24 +9,29 @@ from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.storage.store import Store
 
 
-def promote(bundle: Bundle, *, who: str, why: str) -> Release:
+def promote(bundle: Bundle, *, who: str, why: str, forced: bool = False) -> Release:
     """Make a bundle live. One that is live already stays so, without a new entry.
 
     Args:
         bundle: finished and verified (`Bundle.verify`, or as `bundle.finish` returns it).
         who: a person, or a run.
         why: the reason, for people.
+        forced: whether somebody overruled the gate.
     """
     while True:
         current = log.live_or_none(bundle.store)
         if current is not None and current.version == bundle.manifest.version:
             return current
-        entry = log.append(bundle.store, "promote", bundle, after=current, who=who, why=why)
+        entry = log.append(
+            bundle.store, "promote", bundle, after=current, who=who, why=why, forced=forced
+        )
         if entry is not None:
             return entry
 
 
-def supersede(bundle: Bundle, champion: str | None, *, who: str, why: str) -> Release | None:
+def supersede(
+    bundle: Bundle, champion: str | None, *, who: str, why: str, forced: bool = False
+) -> Release | None:
     """Make a bundle live in place of the model that it was compared with.
 
     Args:
@@ -34,6 +39,7 @@ def supersede(bundle: Bundle, champion: str | None, *, who: str, why: str) -> Re
         champion: the version that it was compared with; None if no model was live.
         who: a person, or a run.
         why: the reason, for people.
+        forced: whether somebody overruled the gate.
 
     Returns:
         The entry, or None if another model is live by now: compare again.
@@ -43,7 +49,9 @@ def supersede(bundle: Bundle, champion: str | None, *, who: str, why: str) -> Re
         return current
     if (current.version if current else None) != champion:
         return None
-    return log.append(bundle.store, "promote", bundle, after=current, who=who, why=why)
+    return log.append(
+        bundle.store, "promote", bundle, after=current, who=who, why=why, forced=forced
+    )
 
 
 def rollback(store: Store, *, to: str | None, who: str, why: str) -> Release:

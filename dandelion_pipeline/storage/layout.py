@@ -19,6 +19,8 @@ _LANDING_KEY = re.compile(r"landing/(\d{4}-\d\d-\d\d)/([^/]+)/([^/]+)")
 
 _SNAPSHOT_KEY = re.compile(r"tables/([^/]+)/([0-9a-f]{64})\.parquet")
 
+_DECISION_KEY = re.compile(r"models/([^/]+)/decisions/\d{8,}\.json")
+
 MANIFEST = "manifest.json"
 
 
@@ -74,6 +76,22 @@ def embeddings_version(key: str) -> str:
 def model_file(version: str, name: str) -> str:
     """The key of one file of a model bundle."""
     return f"{MODELS}{version}/{name}"
+
+
+def decisions(version: str) -> str:
+    """The prefix that holds what the gate said of a model."""
+    return f"{MODELS}{version}/decisions/"
+
+
+def decision(version: str, number: int) -> str:
+    """The key of one of the gate's decisions about a model."""
+    return f"{decisions(version)}{number:08d}.json"
+
+
+def decided_version(key: str) -> str | None:
+    """The version in the key of a decision, or None if it is another key."""
+    match = _DECISION_KEY.fullmatch(key)
+    return match.group(1) if match else None
 
 
 def release(number: int) -> str:

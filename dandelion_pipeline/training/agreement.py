@@ -61,6 +61,7 @@ def agreement(
     return Agreement(
         photos=len(pixels),
         labels_equal=equal,
+        labels_wanted=labels,
         largest_difference=largest,
         agrees=equal >= labels and largest <= difference,
     )

@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import load
 from torch import nn
 
-from dandelion_pipeline.errors import ObjectDamaged
+from dandelion_pipeline.errors import BundleError, ObjectDamaged
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.images.preprocess import Preprocessing, prepare
@@ -29,13 +29,13 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.ahead import run_ahead
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import last_table, write_table
+from dandelion_pipeline.training.champion import live_bundle
 from dandelion_pipeline.training.network import (
     ARCHITECTURE,
     FEATURES,
     EmbeddingNetwork,
     build_network,
 )
-from dandelion_pipeline.training.score import live_bundle
 from dandelion_pipeline.training.train import pick_device
 
 UNTRAINED = "untrained-1"
@@ -115,21 +115,26 @@ def untrained_embedder(device: str = "auto") -> Embedder:
 def live_embedder(store: Store, device: str = "auto") -> Embedder:
     """The live model's network, or the untrained one if none of our architecture is live.
 
+    A damaged live model must not keep photos from being looked at: it counts as none.
+
     Args:
         store: where models and their releases lie.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
 
     Raises:
         ReleaseError: the release log cannot be read.
-        BundleError: the live model is damaged.
         TrainingError: the device is not there.
     """
     bundle = live_bundle(store)
     if bundle is None or bundle.manifest.architecture != ARCHITECTURE:
         return untrained_embedder(device)
+    try:
+        weights = bundle.read(WEIGHTS_FILE)
+    except BundleError:
+        return untrained_embedder(device)
     manifest = bundle.manifest
     network = build_network(len(manifest.classes))
-    network.load_state_dict(load(bundle.read(WEIGHTS_FILE)))
+    network.load_state_dict(load(weights))
     preprocessing = Preprocessing.model_validate(manifest.preprocessing)
     return Embedder.of(manifest.version, preprocessing, network, device)
 

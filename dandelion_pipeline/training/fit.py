@@ -22,6 +22,7 @@ from dandelion_pipeline.release.manifest import (
     GoldenExamples,
 )
 from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.storage.tables import parquet_bytes
 from dandelion_pipeline.training.calibrate import fit_temperature
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import load_prepared, load_training
@@ -125,7 +126,12 @@ def fit(
         architecture=ARCHITECTURE,
         classes=info.classes,
         preprocessing=config.preprocessing,
-        data=DataSummary(hash=info.hash, is_sample=info.is_sample, counts=info.counts),
+        data=DataSummary(
+            hash=info.hash,
+            is_sample=info.is_sample,
+            counts=info.counts,
+            snapshot=sha256_hex(parquet_bytes(dataset)),
+        ),
         config=TrainingConfig.model_validate(config.model_dump()),
         best_epoch=result.best.epoch,
         history=result.history,

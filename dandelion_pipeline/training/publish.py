@@ -7,13 +7,17 @@ import pyarrow as pa
 
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.release.bundle import Bundle, digests, finish, open_bundle
+from dandelion_pipeline.release.decision import Decision, decision_of, record
 from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.release.promotion import supersede
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.card import with_card
 from dandelion_pipeline.training.fit import TrainedModel
-from dandelion_pipeline.training.gate import Decision
-from dandelion_pipeline.training.score import champion_version, judge, measure_both
+from dandelion_pipeline.training.gate import GateLimits
+from dandelion_pipeline.training.judge import judge
+from dandelion_pipeline.training.score import champion_version, measure_both
+
+_DEFAULT = GateLimits()
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,15 @@ class Outcome:
     decision: Decision
 
 
-def publish(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin) -> Outcome | None:
+def publish(
+    store: Store,
+    model: TrainedModel,
+    scores: pa.Table,
+    origin: Origin,
+    *,
+    limits: GateLimits = _DEFAULT,
+    forced_because: str = "",
+) -> Outcome | None:
     """Finish the bundle, and make it live if the gate lets it pass.
 
     Args:
@@ -41,17 +53,23 @@ def publish(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin)
         model: the challenger.
         scores: as made by `score.score`.
         origin: what made the model.
+        limits: what it has to keep.
+        forced_because: why it goes live whatever the gate says; empty if it does not.
 
     Returns:
-        What became of it, or None if another model went live meanwhile: score it again.
+        What became of it, or None if another model went live meanwhile: score it again. The
+        decision lies beside the bundle, whatever it was.
     """
-    decision = judge(scores, model)
+    criteria = judge(scores, model, limits)
+    champion = champion_version(scores)
     bundle = _finished(store, model, scores, origin)
+    version, run = bundle.manifest.version, origin.dagster_run
+    decision = decision_of(version, champion, criteria, forced_because=forced_because, run=run)
     if decision.promote:
-        who = f"Dagster run {origin.dagster_run}"
-        if supersede(bundle, champion_version(scores), who=who, why=decision.reason) is None:
+        who, why, forced = f"Dagster run {run}", decision.reason, bool(forced_because)
+        if supersede(bundle, champion, who=who, why=why, forced=forced) is None:
             return None
-    return Outcome(bundle.manifest, decision)
+    return Outcome(bundle.manifest, record(store, decision))
 
 
 def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin) -> Bundle:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -34,7 +35,7 @@ from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.processes import free_port, running
 from dandelion_pipeline_tests.tiny_models import SAMPLE, publish, put_bundle
 
-BY_PEOPLE = {"who": "a test", "why": "it is being tested"}
+BY_PEOPLE: dict[str, Any] = {"who": "a test", "why": "it is being tested"}
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,9 @@ from serving.models import Models
 from serving.proof import proven_engine
 
 EXAMPLES = GoldenExamples(photos=2, tolerance=1e-3, int8_tolerance=0.05)
-AGREES = Agreement(photos=40, labels_equal=1.0, largest_difference=0.01, agrees=True)
+AGREES = Agreement(
+    photos=40, labels_equal=1.0, labels_wanted=0.99, largest_difference=0.01, agrees=True
+)
 DIFFERS = AGREES.model_copy(update={"labels_equal": 0.9, "agrees": False})
 
 

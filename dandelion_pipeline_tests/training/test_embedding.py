@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dandelion_pipeline.errors import BundleError, ObjectNotFound
+from dandelion_pipeline.errors import ObjectNotFound
 from dandelion_pipeline.images import upkeep
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.preprocess import Preprocessing, prepare
@@ -120,11 +120,13 @@ def test_a_live_model_of_another_architecture_is_not_asked(store: Store) -> None
     assert live_embedder(store).version == UNTRAINED
 
 
-def test_altered_weights_are_refused_before_they_are_parsed(store: Store) -> None:
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, layout.MANIFEST])
+def test_a_damaged_live_model_is_not_parsed_and_keeps_nobody_from_looking_at_photos(
+    store: Store, name: str
+) -> None:
     publish(store, "v1", build_network(classes=2))
-    store.put(layout.model_file("v1", WEIGHTS_FILE), b"altered")
-    with pytest.raises(BundleError, match="not what the manifest says"):
-        live_embedder(store)
+    store.put(layout.model_file("v1", name), b"altered")
+    assert live_embedder(store).version == UNTRAINED
 
 
 def test_each_photo_of_a_table_is_embedded(store: Store, untrained: Embedder) -> None:

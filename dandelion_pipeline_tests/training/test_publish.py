@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -9,6 +10,7 @@ from dandelion_pipeline.release.manifest import ONNX_FILE, DataSummary
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.storage.tables import parquet_bytes, write_snapshot
 from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
 from dandelion_pipeline.training.publish import Origin, Outcome, publish
@@ -19,15 +21,27 @@ from dandelion_pipeline_tests.training.conftest import TINY
 from serving.engine import Engine
 
 
-def challenger(dataset: pa.Table, version: str, *, flipped: bool, sample: bool) -> TrainedModel:
+def challenger(
+    dataset: pa.Table,
+    version: str,
+    *,
+    flipped: bool = False,
+    sample: bool = False,
+    onnx: bytes | None = None,
+) -> TrainedModel:
     info = DatasetInfo.of(dataset)
-    files = {ONNX_FILE: tiny_models.onnx_graph(flipped=flipped)}
+    files = {ONNX_FILE: onnx or tiny_models.onnx_graph(flipped=flipped)}
     record = TrainingRecord(
         version=version,
         architecture="tiny",
         classes=info.classes,
         preprocessing=TINY.preprocessing,
-        data=DataSummary(hash=info.hash, is_sample=sample, counts=info.counts),
+        data=DataSummary(
+            hash=info.hash,
+            is_sample=sample,
+            counts=info.counts,
+            snapshot=sha256_hex(parquet_bytes(dataset)),
+        ),
         config=TINY,
         best_epoch=1,
         history=[],
@@ -39,15 +53,24 @@ def challenger(dataset: pa.Table, version: str, *, flipped: bool, sample: bool) 
 
 
 def published(
-    store: Store, dataset: pa.Table, version: str, *, flipped: bool = False, sample: bool = False
+    store: Store,
+    dataset: pa.Table,
+    version: str,
+    *,
+    forced_because: str = "",
+    **kind: Any,  # noqa: ANN401
 ) -> Outcome:
-    model = challenger(dataset, version, flipped=flipped, sample=sample)
+    model = challenger(dataset, version, **kind)
     put_files(store, version, model.bundle_files())
     scores = score(store, dataset, model)
-    outcome = publish(store, model, scores, Origin("1", "d", "m"))
+    outcome = publish(store, model, scores, ORIGIN, forced_because=forced_because)
     assert outcome is not None
     return outcome
 
+
+ORIGIN = Origin("1", "d", "m")
+MISSES_SOME_GRASS = tiny_models.onnx_graph(blue=(0.15, 80))
+"""Wrong about grass whose blue is below 60: a fifth of it."""
 
 COLOURS = {"dandelion": tiny_models.YELLOW, "grass": tiny_models.GREEN}
 
@@ -64,15 +87,22 @@ def store(tmp_path: Path) -> Store:
     return open_store((tmp_path / "store").as_uri())
 
 
-@pytest.fixture
-def dataset(store: Store) -> pa.Table:
+def coloured_dataset(store: Store, each: int = 60, salt: str = "salt") -> pa.Table:
+    """A data set of so many photos of each colour, with its snapshot in the store."""
     rows = []
     for label in COLOURS:
-        for number in range(60):
+        for number in range(each):
             data = coloured(label, number)
             store.put(layout.image(sha256_hex(data)), data)
             rows.append({"sha256": sha256_hex(data), "label": label, "name": f"{number}.png"})
-    return build_dataset(clean_table(rows), "salt").used
+    dataset = build_dataset(clean_table(rows), salt).used
+    write_snapshot(store, "dataset", dataset)
+    return dataset
+
+
+@pytest.fixture
+def dataset(store: Store) -> pa.Table:
+    return coloured_dataset(store)
 
 
 def test_the_temperature_goes_into_the_manifest_and_into_the_answers(
@@ -82,7 +112,7 @@ def test_the_temperature_goes_into_the_manifest_and_into_the_answers(
     hot = TrainedModel(plain.record.model_copy(update={"temperature": 50.0}), plain.files)
     put_files(store, "one", hot.bundle_files())
     scores = score(store, dataset, hot)
-    outcome = publish(store, hot, scores, Origin("1", "d", "m"))
+    outcome = publish(store, hot, scores, ORIGIN)
     assert outcome is not None
     assert outcome.manifest.temperature == 50
     photo = store.get(layout.image(scores["sha256"][0].as_py()))
@@ -113,7 +143,7 @@ def test_a_worse_challenger_keeps_its_bundle_and_is_not_live(
 
 
 def test_a_sample_model_never_replaces_a_real_one(store: Store, dataset: pa.Table) -> None:
-    published(store, dataset, "real", flipped=True)
+    published(store, dataset, "real", onnx=MISSES_SOME_GRASS)
     assert not published(store, dataset, "sample", sample=True).decision.promote
     assert log.live(store).version == "real"
 
@@ -127,7 +157,7 @@ def test_publishing_the_same_model_twice_changes_nothing(store: Store, dataset: 
 
 def test_a_champion_of_other_classes_is_not_compared(store: Store, dataset: pa.Table) -> None:
     tiny_models.publish(store, "cats", classes=["cat", "dog"])
-    outcome = published(store, dataset, "flowers", flipped=True)
+    outcome = published(store, dataset, "flowers", onnx=MISSES_SOME_GRASS)
     assert outcome.decision.promote
     assert outcome.manifest.metrics.champion_accuracy is None
 
@@ -140,9 +170,9 @@ def test_a_model_goes_live_only_in_place_of_the_one_that_it_was_compared_with(
     scores = score(store, dataset, model)
     assert champion_version(scores) is None
     tiny_models.publish(store, "other", tiny_models.onnx_graph(flipped=True))
-    assert publish(store, model, scores, Origin("1", "d", "m")) is None
+    assert publish(store, model, scores, ORIGIN) is None
     assert log.live(store).version == "other"
-    outcome = publish(store, model, score(store, dataset, model), Origin("1", "d", "m"))
+    outcome = publish(store, model, score(store, dataset, model), ORIGIN)
     assert outcome is not None
     assert outcome.decision.promote
     assert log.live(store).previous == "other"

@@ -1,0 +1,56 @@
+"""The gate as Dagster shows it: its limits as configuration, its criteria as asset checks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from dandelion_pipeline.release.decision import Criterion, Decision
+from dandelion_pipeline.training.gate import GATE_CHECKS, GateLimits
+
+
+class GateConfig(dg.Config, GateLimits):
+    """What a challenger has to keep to go live."""
+
+
+def gate_results(decision: Decision) -> Iterator[dg.AssetCheckResult]:
+    """One result for each of `GATE_CHECKS`; a warning only, if somebody forced the release."""
+    stops = not decision.forced_because
+    for check in GATE_CHECKS:
+        mine = [criterion for criterion in decision.criteria if criterion.check == check]
+        yield dg.AssetCheckResult(
+            asset_key=dg.AssetKey("published_model"),
+            check_name=check,
+            passed=all(criterion.passed for criterion in mine),
+            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
+            description="; ".join(criterion.says for criterion in mine),
+            metadata=_figures(mine, decision.forced_because),
+        )
+
+
+def criteria_table(decision: Decision) -> dg.MarkdownMetadataValue:
+    """All criteria in one table, for people."""
+    rows = [
+        f"| {c.check} | {'passed' if c.passed else '**failed**'} | {_number(c.value)} "
+        f"| {_number(c.bound)} | {_escaped(c.says)} |"
+        for c in decision.criteria
+    ]
+    head = ["| criterion | | value | bound | what was found |", "|---|---|---:|---:|---|"]
+    return dg.MetadataValue.md("\n".join([*head, *rows]))
+
+
+def _figures(criteria: list[Criterion], forced_because: str) -> dict[str, Any]:
+    """The figure that failed, or the first one, and what it was compared with."""
+    shown = next((criterion for criterion in criteria if not criterion.passed), criteria[0])
+    figures = {"figure": shown.value, "bound": shown.bound}
+    metadata: dict[str, Any] = {k: v for k, v in figures.items() if v is not None}
+    return {**metadata, "forced because": forced_because} if forced_because else metadata
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _escaped(text: str) -> str:
+    """Text that may name any class, inside a cell of a table."""
+    return text.replace("|", "\\|").replace("\n", " ")
