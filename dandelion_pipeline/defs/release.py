@@ -118,7 +118,7 @@ def _tell_log(context: dg.AssetExecutionContext, decision: Decision) -> None:
     level = logging.INFO if decision.promote and not decision.failed else logging.WARNING
     context.log.log(level, f"model {decision.version} {live}: {decision.reason}")
     for criterion in decision.criteria:
-        log.info(
+        context.log.info(
             f"{'passed' if criterion.passed else 'FAILED'}  {criterion.check}: {criterion.says}"
         )
 

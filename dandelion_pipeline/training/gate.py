@@ -175,7 +175,7 @@ def _compared(pairs: Pairs, remark: str, limits: GateLimits) -> list[Criterion]:
     worse = "worse" if chance < limits.significance else "not worse"
     says = (
         f"it is {worse} than the live model: {pairs.lost} photos lost, {pairs.gained} gained, "
-        f"p = {chance:.3f}" + (f" ({remark})" if remark else "")
+        f"p = {chance:.2g}" + (f" ({remark})" if remark else "")
     )
     loss = (pairs.lost - pairs.gained) / pairs.photos
     lower = f"{abs(loss):.1%} {'lower' if loss > 0 else 'higher'}" if loss else "the same"

@@ -85,7 +85,7 @@ def says(criteria: list[Criterion], check: str) -> str:
             real(40, 20, photos=1000),
             {NOT_WORSE},
             NOT_WORSE,
-            "p = 0.007",
+            "p = 0.0067",
             id="worse by little on many photos",
         ),
         pytest.param(
