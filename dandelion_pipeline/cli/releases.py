@@ -11,10 +11,12 @@ from rich.text import Text
 
 from dandelion_pipeline.cli.card import card
 from dandelion_pipeline.cli.decisions import AsJson, Reason, Who, me
+from dandelion_pipeline.cli.refusals import criteria_table, require_no_refusal, show_refusals
 from dandelion_pipeline.cli.report import err, out, progress, say, show_error
 from dandelion_pipeline.errors import DandelionError, ReleaseError
 from dandelion_pipeline.release import log, promotion
 from dandelion_pipeline.release.bundle import Bundle, open_bundle
+from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage import layout
@@ -30,9 +32,18 @@ def releases() -> None:
 
 
 @app.command("list")
-def list_(as_json: AsJson = False) -> None:
+def list_(
+    as_json: AsJson = False,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="The models that the gate kept from going live.")
+    ] = False,
+) -> None:
     """The release log, newest first; the first row is live."""
-    entries = log.history(open_store(load_settings().store))[::-1]
+    store = open_store(load_settings().store)
+    if refused:
+        show_refusals(store, as_json=as_json)
+        return
+    entries = log.history(store)[::-1]
     if as_json:
         typer.echo(json.dumps([entry.model_dump() for entry in entries], indent=2))
     elif entries:
@@ -54,6 +65,7 @@ def show(
     released = {entry.version: entry.manifest_sha256 for entry in entries}
     bundle = open_bundle(store, chosen, released.get(chosen))
     mine = [entry for entry in entries if chosen in (entry.version, entry.previous)][::-1]
+    decision = last_decision(store, chosen)
     is_live = live is not None and live.version == chosen
     if as_json:
         document = {
@@ -62,11 +74,14 @@ def show(
             "manifest_sha256": bundle.manifest_sha256,
             "manifest": bundle.manifest.model_dump(),
             "releases": [entry.model_dump() for entry in mine],
+            "decision": decision.model_dump() if decision else None,
         }
         typer.echo(json.dumps(document, indent=2))
         return
     for name, value in _facts(bundle, is_live=is_live).items():
         out.print(Text.assemble((f"{name:>12}  ", "bold"), value))
+    if decision:
+        out.print(criteria_table(decision))
     if mine:
         out.print(_table(mine))
 
@@ -78,16 +93,21 @@ app.command()(card)
 def promote(
     version: Annotated[str, typer.Argument(help="A finished bundle.")],
     reason: Reason,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if the gate refused it; the log says so.")
+    ] = False,
     who: Who = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a model live, whatever the gate said of it. Its files are read and verified first."""
+    """Make a finished model live. Its files are read and verified first."""
     settings = load_settings()
     store = open_store(settings.store)
     before = log.live_or_none(store)
     bundle = open_bundle(store, version, _digest(store, version))
+    if not force:
+        require_no_refusal(store, version)
     _verify(bundle, quiet=as_json)
-    entry = promotion.promote(bundle, who=who or me(), why=reason)
+    entry = promotion.promote(bundle, who=who or me(), why=reason, forced=force)
     _tell(entry, changed=entry != before, as_json=as_json)
     _mirror(settings, store)
 
@@ -124,7 +144,8 @@ def _table(entries: list[Release]) -> Table:
     for entry in entries:
         when = entry.when[:16].replace("T", " ")
         reason = f"{entry.why} ({_SHORTENED.sub(_FIRST_PART, entry.who)})"
-        table.add_row(*map(Text, (str(entry.number), entry.action, entry.version, when, reason)))
+        action = f"{entry.action}, forced" if entry.forced else entry.action
+        table.add_row(*map(Text, (str(entry.number), action, entry.version, when, reason)))
     return table
 
 

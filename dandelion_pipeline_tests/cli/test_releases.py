@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from dandelion_pipeline.errors import BundleError, NothingReleased, ReleaseError
+from dandelion_pipeline.errors import BundleError, ModelRefused, NothingReleased, ReleaseError
 from dandelion_pipeline.release import log
+from dandelion_pipeline.release.decision import Criterion, decision_of, record
 from dandelion_pipeline.release.manifest import ONNX_FILE
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
@@ -86,13 +87,75 @@ def test_rolling_back_to_a_version_as_somebody_else(two: Store, dandelion: Dande
     assert (document["version"], document["who"]) == ("v1", "ada")
 
 
-def test_promoting_makes_any_finished_model_live(two: Store, dandelion: Dandelion) -> None:
-    put_bundle(two, "refused")
-    done = dandelion("releases", "promote", "refused", "--reason", "we know better")
-    assert "refused, in place of v2, as release 3" in done.stdout
-    again = dandelion("releases", "promote", "refused", "--reason", "once more")
-    assert "refused was live already, as release 3" in again.stdout
+def test_promoting_makes_a_finished_model_live(two: Store, dandelion: Dandelion) -> None:
+    put_bundle(two, "made")
+    done = dandelion("releases", "promote", "made", "--reason", "we know better")
+    assert "made, in place of v2, as release 3" in done.stdout
+    again = dandelion("releases", "promote", "made", "--reason", "once more")
+    assert "made was live already, as release 3" in again.stdout
     assert len(log.history(two)) == 3
+    assert log.live(two).forced is False
+
+
+def refuse(store: Store, version: str, says: str = "it is worse: 9 photos lost") -> None:
+    """A finished model that the gate was against."""
+    put_bundle(store, version)
+    worse = Criterion(check="not_worse", says=says, passed=False, value=0.01, bound=0.05)
+    record(store, decision_of(version, "v2", [worse], forced_because="", run="a run"))
+
+
+def test_a_refused_model_goes_live_only_by_force_and_the_log_keeps_that_and_why(
+    two: Store, dandelion: Dandelion
+) -> None:
+    refuse(two, "v3")
+    refused = dandelion("releases", "promote", "v3", "--reason", "shade")
+    assert isinstance(refused.exception, ModelRefused)
+    assert "9 photos lost" in refused.exception.why
+    assert log.live(two).version == "v2"
+    assert dandelion("releases", "promote", "v3", "--force", "--reason", "shade").exit_code == 0
+    assert (log.live(two).version, log.live(two).forced) == ("v3", True)
+    assert log.live(two).why == "shade"
+    assert "promote, forced" in dandelion("releases", "list").stdout
+
+
+def test_force_without_a_reason_is_refused(two: Store, dandelion: Dandelion) -> None:
+    refuse(two, "v3")
+    assert dandelion("releases", "promote", "v3", "--force").exit_code == 2
+    assert log.live(two).version == "v2"
+
+
+def test_refused_models_are_listed_with_their_reasons_until_they_go_live(
+    two: Store, dandelion: Dandelion
+) -> None:
+    assert "refused no model" in dandelion("releases", "list", "--refused").stdout
+    refuse(two, "v3")
+    refuse(two, "v4", "too sure of itself")
+    listed = dandelion("releases", "list", "--refused").stdout
+    assert "too sure of itself" in listed
+    document = json.loads(dandelion("releases", "list", "--refused", "--json").stdout)
+    assert {entry["version"] for entry in document} == {"v3", "v4"}
+    dandelion("releases", "promote", "v4", "--force", "--reason", "we know better")
+    document = json.loads(dandelion("releases", "list", "--refused", "--json").stdout)
+    assert [entry["version"] for entry in document] == ["v3"]
+
+
+def test_a_model_is_shown_with_what_the_gate_found(two: Store, dandelion: Dandelion) -> None:
+    refuse(two, "v3")
+    shown = dandelion("releases", "show", "v3").stdout
+    for part in ("The gate, beside v2", "not_worse", "FAILED", "0.01", "0.05", "9 photos lost"):
+        assert part in shown
+    document = json.loads(dandelion("releases", "show", "v3", "--json").stdout)
+    assert document["decision"]["criteria"][0]["says"] == "it is worse: 9 photos lost"
+    assert json.loads(dandelion("releases", "show", "v1", "--json").stdout)["decision"] is None
+
+
+def test_a_damaged_decision_is_named_and_force_needs_none(two: Store, dandelion: Dandelion) -> None:
+    refuse(two, "v3")
+    two.put(layout.decision("v3", 1), b"damaged")
+    refused = dandelion("releases", "promote", "v3", "--reason", "shade")
+    assert isinstance(refused.exception, ReleaseError)
+    assert "decisions/00000001.json" in refused.exception.what
+    assert dandelion("releases", "promote", "v3", "--force", "--reason", "shade").exit_code == 0
 
 
 def test_a_release_is_made_even_if_mlflow_is_away(two: Store, dandelion: Dandelion) -> None:
