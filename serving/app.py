@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         SettingsError: the store's address makes no sense.
     """
-    models = Models(open_store(settings.store))
+    models = Models(open_store(settings.store), int8=settings.int8)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

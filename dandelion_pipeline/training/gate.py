@@ -140,6 +140,37 @@ def probability_of_loss(lost: int, gained: int) -> float:
     return float(ways / 2**trials)
 
 
+def accuracy_criteria(
+    lost: int, gained: int, photos: int, limits: GateLimits, remark: str = ""
+) -> list[Criterion]:
+    """Whether the challenger is not worse, by a test and by a bound (docs/adr/0027).
+
+    Args:
+        lost: photos that the champion gets right and the challenger wrong.
+        gained: the other way round.
+        photos: that both answered; one at least.
+        limits: the bounds.
+        remark: what else is to be said about the comparison.
+    """
+    chance = probability_of_loss(lost, gained)
+    worse = "worse" if chance < limits.significance else "not worse"
+    says = (
+        f"it is {worse} than the live model: {lost} photos lost, {gained} gained, "
+        f"p = {chance:.2g}" + (f" ({remark})" if remark else "")
+    )
+    loss = (lost - gained) / photos
+    lower = f"{abs(loss):.1%} {'lower' if loss > 0 else 'higher'}" if loss else "the same"
+    return [
+        _at_least(NOT_WORSE, chance, limits.significance, says),
+        _at_most(
+            NOT_WORSE,
+            loss,
+            max(limits.max_accuracy_loss, 1 / photos),
+            f"its accuracy is {lower} on {photos} photos that neither was trained on",
+        ),
+    ]
+
+
 def changed_answers(challenger: pa.Table, champion: pa.Table) -> tuple[int, int]:
     """Photos lost and gained by the challenger; both tables list the same photos in one order."""
     lost = gained = 0
@@ -167,27 +198,8 @@ def _not_worse(
     if champion.pairs.photos == 0:
         says = f"{live} cannot be compared: {champion.remark}"
         return [_without_figures(NOT_WORSE, says, passed=False)]
-    return _compared(champion.pairs, champion.remark, limits)
-
-
-def _compared(pairs: Pairs, remark: str, limits: GateLimits) -> list[Criterion]:
-    chance = probability_of_loss(pairs.lost, pairs.gained)
-    worse = "worse" if chance < limits.significance else "not worse"
-    says = (
-        f"it is {worse} than the live model: {pairs.lost} photos lost, {pairs.gained} gained, "
-        f"p = {chance:.2g}" + (f" ({remark})" if remark else "")
-    )
-    loss = (pairs.lost - pairs.gained) / pairs.photos
-    lower = f"{abs(loss):.1%} {'lower' if loss > 0 else 'higher'}" if loss else "the same"
-    return [
-        _at_least(NOT_WORSE, chance, limits.significance, says),
-        _at_most(
-            NOT_WORSE,
-            loss,
-            max(limits.max_accuracy_loss, 1 / pairs.photos),
-            f"its accuracy is {lower} on {pairs.photos} photos that neither was trained on",
-        ),
-    ]
+    pairs = champion.pairs
+    return accuracy_criteria(pairs.lost, pairs.gained, pairs.photos, limits, champion.remark)
 
 
 def _recognised(recalls: Mapping[str, Recall], limits: GateLimits) -> Criterion:

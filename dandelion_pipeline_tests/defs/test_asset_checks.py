@@ -138,4 +138,9 @@ def test_every_check_is_declared_with_its_asset() -> None:
     assert [name for name, blocking in declared.items() if not blocking] == [
         ("dataset", "uneven_splits")
     ]
-    assert {asset for asset, _ in declared} == {"raw_images", "clean_images", "dataset"}
+    assert {asset for asset, _ in declared} == {
+        "raw_images",
+        "clean_images",
+        "dataset",
+        "published_model",
+    }

@@ -9,8 +9,13 @@ from dandelion_pipeline.defs.tracking import EXPERIMENT
 from dandelion_pipeline.errors import TrainingError
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
-from dandelion_pipeline.release.manifest import Manifest
+from dandelion_pipeline.release.decision import last_decision
+from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, Manifest
+from dandelion_pipeline.storage.tables import read_snapshot
+from dandelion_pipeline.training.champion import DATASET
 from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.dataset import DatasetInfo
+from dandelion_pipeline.training.gate import GATE_CHECKS
 from dandelion_pipeline.training.pictures import (
     CONFUSION_MATRIX,
     CURVES,
@@ -20,6 +25,7 @@ from dandelion_pipeline.training.pictures import (
 )
 from dandelion_pipeline_tests.defs.conftest import DAY, Place
 from dandelion_pipeline_tests.defs.test_definitions import WALK
+from serving.proof import proven_engine
 
 TINY = TrainingConfig(epochs=2, size=32, batch_size=8)
 
@@ -125,3 +131,30 @@ def test_the_run_after_a_failed_one_gets_an_mlflow_run_of_its_own(
     second = open_bundle(place.store, version).manifest
     assert second.mlflow_run != manifest.mlflow_run
     assert {run.info.status for run in mlflow_runs(place)} == {"FINISHED", "FAILED"}
+
+
+def test_the_gate_is_shown_with_the_model_and_its_decision_lies_beside_the_bundle(
+    place: Place, manifest: Manifest
+) -> None:
+    table = str(metadata("published_model")["gate"])
+    assert all(check in table for check in GATE_CHECKS)
+    decision = last_decision(place.store, manifest.version)
+    assert decision is not None
+    assert decision.promote
+    assert decision.dagster_run == manifest.dagster_run
+
+
+def test_a_model_names_the_snapshot_that_it_was_trained_on(
+    place: Place, manifest: Manifest
+) -> None:
+    snapshot = manifest.data.snapshot
+    assert snapshot is not None
+    photos = read_snapshot(place.store, DATASET, snapshot)
+    assert DatasetInfo.of(photos).hash == manifest.data.hash
+
+
+def test_a_server_takes_the_model_in_either_precision(place: Place, manifest: Manifest) -> None:
+    bundle = open_bundle(place.store, manifest.version)
+    assert manifest.golden is not None
+    assert proven_engine(bundle, int8=False).graph == ONNX_FILE
+    assert proven_engine(bundle, int8=True).graph in {INT8_FILE, ONNX_FILE}

@@ -10,7 +10,12 @@ from urllib.parse import quote
 from checks.compose import drop_folder
 from checks.steps import Failed, wait
 
-TINY = {"ops": {"trained_model": {"config": {"epochs": 1, "size": 32}}}}
+TINY = {
+    "ops": {
+        "trained_model": {"config": {"epochs": 1, "size": 32}},
+        "published_model": {"config": {"force_reason": "one epoch, to try the stack out"}},
+    }
+}
 _ALL = 10_000
 
 

@@ -24,7 +24,12 @@ from serving.webapp import page
 
 DAG = "data_ingestion"
 DAYS = ["2025-11-11", "2025-11-12"]
-TINY = {"ops": {"trained_model": {"config": {"epochs": 1, "size": 32}}}}
+TINY = {
+    "ops": {
+        "trained_model": {"config": {"epochs": 1, "size": 32}},
+        "published_model": {"config": {"force_reason": "one epoch, to try the stack out"}},
+    }
+}
 _PORTS = ("mlflow", "dagster-code", "dagster-webserver", "api", "page")
 
 
