@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import TypeAlias
 
@@ -24,9 +25,9 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.gate import GATE_CHECKS
-from dandelion_pipeline.training.publish import Origin, Outcome, publish
-from dandelion_pipeline.training.score import score
+from dandelion_pipeline.training.publish import Origin, Outcome, publish_in_turn
 
+_OVERTAKEN = "another model went live meanwhile: comparing again"
 Metadata: TypeAlias = "Mapping[str, dg.RawMetadataValue]"  # Dagster has it for checkers alone
 
 
@@ -63,7 +64,16 @@ def published_model(
     """
     opened = store.open()
     with mlflow.failures_recorded(), transient_errors_retried(context):
-        outcome = _publish(context, config, opened, trained_model, evaluation, dataset, mlflow)
+        outcome = publish_in_turn(
+            opened,
+            dataset,
+            trained_model,
+            evaluation,
+            Origin(version("dandelion-pipeline"), context.run.run_id, mlflow.run_id),
+            limits=config.limits,
+            forced_because=config.force_reason,
+            on_overtaken=partial(context.log.info, _OVERTAKEN),
+        )
     decision = outcome.decision
     _tell_log(context, decision)
     link = _tell_mlflow(context, store.settings, opened, outcome, mlflow)
@@ -75,26 +85,6 @@ def published_model(
     yield from gate_results(decision)
     with mlflow.failures_recorded():
         _require(decision)
-
-
-def _publish(
-    context: dg.AssetExecutionContext,
-    config: PublishedModelConfig,
-    store: Store,
-    model: TrainedModel,
-    scores: pa.Table,
-    dataset: pa.Table,
-    mlflow: Tracking,
-) -> Outcome:
-    origin = Origin(version("dandelion-pipeline"), context.run.run_id, mlflow.run_id)
-    while True:
-        outcome = publish(
-            store, model, scores, origin, limits=config.limits, forced_because=config.force_reason
-        )
-        if outcome is not None:
-            return outcome
-        context.log.info("another model went live meanwhile: comparing again")
-        scores = score(store, dataset, model)
 
 
 def _require(decision: Decision) -> None:

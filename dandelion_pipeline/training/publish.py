@@ -1,5 +1,6 @@
 """From a trained model and its scores to a finished bundle, and live if the gate agrees."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ from dandelion_pipeline.training.card import with_card
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.gate import GateLimits
 from dandelion_pipeline.training.judge import judge
-from dandelion_pipeline.training.score import champion_version, measure_both
+from dandelion_pipeline.training.score import champion_version, measure_both, score
 
 _DEFAULT = GateLimits()
 
@@ -70,6 +71,31 @@ def publish(
         if supersede(bundle, champion, who=who, why=why, forced=forced) is None:
             return None
     return Outcome(bundle.manifest, record(store, decision))
+
+
+def publish_in_turn(
+    store: Store,
+    dataset: pa.Table,
+    model: TrainedModel,
+    scores: pa.Table,
+    origin: Origin,
+    *,
+    limits: GateLimits = _DEFAULT,
+    forced_because: str = "",
+    on_overtaken: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """As `publish`, and compare again for as long as other models go live meanwhile.
+
+    Of two retrainings at once the second is so judged against the first.
+    """
+    while True:
+        outcome = publish(
+            store, model, scores, origin, limits=limits, forced_because=forced_because
+        )
+        if outcome is not None:
+            return outcome
+        on_overtaken()
+        scores = score(store, dataset, model)
 
 
 def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origin) -> Bundle:
