@@ -189,7 +189,10 @@ def _not_worse(
         return [_without_figures(NOT_WORSE, "no model was live")]
     live = f"the live model {champion.version}"
     if champion.damage:
-        says = f"{live} cannot be compared: {champion.damage}"
+        says = (
+            f"{live} cannot be compared: {champion.damage} "
+            "(roll back to a whole model, restore the file, or force this one)"
+        )
         return [_without_figures(NOT_WORSE, says, passed=False)]
     if champion.is_sample and not challenger.is_sample:
         return [_without_figures(NOT_WORSE, f"{live} was trained on the sample")]
