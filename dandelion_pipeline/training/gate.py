@@ -42,7 +42,7 @@ class GateLimits(BaseModel):
     max_calibration_error: float = Field(default=0.1, ge=0, le=1)
     """Expected calibration error on the test split, where luck does not explain a larger one."""
 
-    fewest_photos: int = Field(default=10, ge=1)
+    fewest_photos: int = Field(default=20, ge=1)
     """So many photos of a class, and so many in all, tell something of recall, of calibration
     and of 8-bit integers; fewer pass."""
 

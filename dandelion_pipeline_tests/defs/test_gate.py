@@ -28,7 +28,7 @@ from dandelion_pipeline_tests.training.test_publish import challenger, coloured_
 def folder(tmp_path: Path) -> Store:
     """A store whose live model is good."""
     store = open_store((tmp_path / "store").as_uri())
-    published(store, coloured_dataset(store), "good")
+    published(store, coloured_dataset(store, each=130), "good")
     return store
 
 
@@ -62,7 +62,7 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluati
 def test_a_refused_model_fails_its_checks_and_the_run_and_says_why_in_one_table(
     embedded: Settings, folder: Store
 ) -> None:
-    dataset = coloured_dataset(folder)
+    dataset = coloured_dataset(folder, each=130)
     result = materialise(folder, dataset, "bad")
     assert not result.success
     error = result.failure_data_for_node("published_model")
@@ -92,7 +92,8 @@ def test_a_refused_model_fails_its_checks_and_the_run_and_says_why_in_one_table(
 def test_a_forced_model_goes_live_with_the_reason_in_the_log_and_its_checks_as_warnings(
     folder: Store,
 ) -> None:
-    result = materialise(folder, coloured_dataset(folder), "bad", force_reason="for the museum")
+    dataset = coloured_dataset(folder, each=130)
+    result = materialise(folder, dataset, "bad", force_reason="for the museum")
     assert result.success
     failed = [check for check in checks(result).values() if not check.passed]
     assert {check.severity for check in failed} == {dg.AssetCheckSeverity.WARN}
@@ -108,11 +109,11 @@ def test_a_forced_model_goes_live_with_the_reason_in_the_log_and_its_checks_as_w
 @pytest.mark.usefixtures("embedded")
 def test_the_limits_are_configuration(folder: Store) -> None:
     limits = {
-        "significance": 1e-9,
+        "significance": 1e-30,
         "max_accuracy_loss": 1.0,
         "min_recall": 0.0,
         "max_recall_loss": 1.0,
         "max_calibration_error": 1.0,
     }
-    assert materialise(folder, coloured_dataset(folder), "bad", limits=limits).success
+    assert materialise(folder, coloured_dataset(folder, each=130), "bad", limits=limits).success
     assert log.live(folder).forced is False

@@ -22,6 +22,7 @@ from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.training.conftest import TINY
 from dandelion_pipeline_tests.training.test_publish import (
     MISSES_SOME_GRASS,
+    challenger,
     coloured_dataset,
     published,
 )
@@ -34,7 +35,13 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def dataset(store: Store) -> pa.Table:
-    return coloured_dataset(store, each=80)
+    return coloured_dataset(store, each=130)
+
+
+def live(store: Store, dataset: pa.Table, version: str, onnx: bytes | None = None) -> None:
+    """Make a model live that says which photos it was trained on."""
+    data = challenger(dataset, version, onnx=onnx).record.data
+    tiny_models.publish(store, version, onnx, data=data)
 
 
 def against(outcome: Outcome) -> set[str]:
@@ -42,7 +49,7 @@ def against(outcome: Outcome) -> set[str]:
 
 
 def test_a_better_and_an_equal_challenger_go_live(store: Store, dataset: pa.Table) -> None:
-    published(store, dataset, "v1", onnx=MISSES_SOME_GRASS)
+    live(store, dataset, "v1", MISSES_SOME_GRASS)
     assert against(published(store, dataset, "better")) == set()
     assert against(published(store, dataset, "equal")) == set()
     assert [entry.version for entry in log.history(store)] == ["v1", "better", "equal"]
@@ -51,7 +58,7 @@ def test_a_better_and_an_equal_challenger_go_live(store: Store, dataset: pa.Tabl
 def test_a_challenger_that_is_worse_on_one_class_is_refused_with_its_reasons_kept(
     store: Store, dataset: pa.Table
 ) -> None:
-    published(store, dataset, "v1")
+    live(store, dataset, "v1")
     outcome = published(store, dataset, "v2", onnx=tiny_models.onnx_graph(blue=(0.1, 100)))
     assert RECOGNISED in against(outcome)
     assert "'grass'" in outcome.decision.reason
@@ -86,8 +93,8 @@ def test_a_model_that_learnt_from_shuffled_labels_is_refused_and_one_from_true_l
 def test_a_damaged_champion_is_named_and_holds_challengers_up_until_somebody_decides(
     store: Store, dataset: pa.Table
 ) -> None:
-    published(store, dataset, "v1")
-    published(store, dataset, "v2")
+    live(store, dataset, "v1")
+    live(store, dataset, "v2")
     store.put(layout.model_file("v2", ONNX_FILE), b"damaged")
     outcome = published(store, dataset, "v3")
     assert against(outcome) == {NOT_WORSE}
@@ -104,7 +111,7 @@ def test_a_damaged_champion_is_named_and_holds_challengers_up_until_somebody_dec
 def test_a_champion_without_its_manifest_or_graph_is_damaged_too(
     store: Store, dataset: pa.Table, name: str
 ) -> None:
-    published(store, dataset, "v1")
+    live(store, dataset, "v1")
     store.delete(layout.model_file("v1", name))
     outcome = published(store, dataset, "v2")
     assert against(outcome) == {NOT_WORSE}
@@ -119,8 +126,8 @@ def test_a_champion_that_cannot_run_is_damaged_too(store: Store, dataset: pa.Tab
 
 
 def test_a_test_split_that_has_grown_is_asked_of_both(store: Store) -> None:
-    published(store, coloured_dataset(store, each=40), "v1")
-    grown = coloured_dataset(store, each=120)
+    live(store, coloured_dataset(store, each=60), "v1")
+    grown = coloured_dataset(store, each=160)
     outcome = published(store, grown, "v2")
     assert outcome.decision.promote
     metrics = outcome.manifest.metrics
@@ -130,8 +137,8 @@ def test_a_test_split_that_has_grown_is_asked_of_both(store: Store) -> None:
 
 
 def test_photos_that_the_champion_was_trained_on_do_not_count_for_it(store: Store) -> None:
-    published(store, coloured_dataset(store, each=80, salt="old"), "v1")
-    resalted = coloured_dataset(store, each=80, salt="new")
+    live(store, coloured_dataset(store, each=130, salt="old"), "v1")
+    resalted = coloured_dataset(store, each=130, salt="new")
     photos = rows_of(resalted, TEST).num_rows
     outcome = published(store, resalted, "v2")
     assert outcome.decision.promote
@@ -153,7 +160,7 @@ def test_a_champion_that_does_not_name_its_photos_is_compared_on_all_and_that_is
 def test_a_sample_model_is_refused_unless_somebody_forces_it(
     store: Store, dataset: pa.Table
 ) -> None:
-    published(store, dataset, "real", onnx=MISSES_SOME_GRASS)
+    live(store, dataset, "real", MISSES_SOME_GRASS)
     assert against(published(store, dataset, "sample", sample=True)) == {NOT_SAMPLE}
     forced = published(store, dataset, "toy", sample=True, forced_because="for a fair")
     assert forced.decision.promote
@@ -164,9 +171,9 @@ def test_a_sample_model_is_refused_unless_somebody_forces_it(
 def test_judging_a_model_again_adds_a_decision_only_if_something_changed(
     store: Store, dataset: pa.Table
 ) -> None:
-    published(store, dataset, "v1")
+    live(store, dataset, "v1")
     first = published(store, dataset, "v2", flipped=True).decision
     assert published(store, dataset, "v2", flipped=True).decision == first
-    published(store, dataset, "v3")
+    live(store, dataset, "v3")
     again = published(store, dataset, "v2", flipped=True).decision
     assert (again.number, again.champion) == (2, "v3")
