@@ -18,6 +18,7 @@ from dandelion_pipeline.release import log, promotion
 from dandelion_pipeline.release.bundle import Bundle, open_bundle
 from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.release.log import Release
+from dandelion_pipeline.release.manifest import Agreement
 from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
@@ -163,6 +164,7 @@ def _facts(bundle: Bundle, *, is_live: bool) -> dict[str, str]:
         "live": "yes" if is_live else "no",
         "made": manifest.created,
         "accuracy": f"{metrics.accuracy:.4f} on {metrics.test_photos} test photos",
+        "int8": _int8(manifest.int8),
         "photos": ", ".join(f"{number} {label}" for label, number in counts.items())
         + (" (a generated sample)" if manifest.data.is_sample else ""),
         "data hash": manifest.data.hash,
@@ -172,6 +174,16 @@ def _facts(bundle: Bundle, *, is_live: bool) -> dict[str, str]:
         "files": ", ".join(f"{name} {size}" for name, size in sizes.items()),
         "lies in": _address(bundle),
     }
+
+
+def _int8(found: Agreement | None) -> str:
+    if found is None:
+        return "none"
+    use = "" if found.agrees else ", so it is not served"
+    return (
+        f"{found.labels_equal:.1%} of {found.photos} validation labels as in torch, "
+        f"probabilities within {found.largest_difference:.3f}{use}"
+    )
 
 
 def _address(bundle: Bundle) -> str:

@@ -5,7 +5,7 @@ import pytest
 from dandelion_pipeline.errors import BundleError, ModelRefused, NothingReleased, ReleaseError
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.decision import Criterion, decision_of, record
-from dandelion_pipeline.release.manifest import ONNX_FILE
+from dandelion_pipeline.release.manifest import ONNX_FILE, Agreement
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.cli.conftest import Dandelion
@@ -50,6 +50,16 @@ def test_a_model_is_shown_with_its_metrics_and_its_releases(
     ):
         assert part in shown
     assert "live  no" in dandelion("releases", "show", "v1").stdout
+
+
+def test_a_model_that_differs_in_8_bits_is_shown_as_one(here: Store, dandelion: Dandelion) -> None:
+    differs = Agreement(
+        photos=40, labels_equal=0.9, labels_wanted=0.99, largest_difference=0.3, agrees=False
+    )
+    publish(here, "v1", int8=differs)
+    shown = dandelion("releases", "show").stdout
+    assert "int8  90.0% of 40 validation labels as in torch, probabilities within 0.300" in shown
+    assert "so it is not served" in shown
 
 
 def test_a_model_of_the_sample_is_shown_as_one(here: Store, dandelion: Dandelion) -> None:
