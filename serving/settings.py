@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     """How often the API looks whether another model went live."""
 
     int8: bool = False
-    """Whether to answer in 8-bit integers where a model agrees with itself in them: some two
+    """Whether to answer in 8-bit integers where a model agrees with itself in them: some three
     times as fast. Off by default, so that what answers is what was judged."""
 
     @field_validator("api_keys", mode="before")
