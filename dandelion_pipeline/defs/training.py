@@ -38,7 +38,7 @@ def trained_model(
     mlflow: dg.ResourceParam[Tracking],
     dataset: pa.Table,
 ) -> TrainedModel:
-    """A ResNet18 trained from scratch; the epoch with the lowest validation loss is kept."""
+    """A ResNet18; kept is the average of its weights at the end of the schedule."""
     with mlflow.failures_recorded(), transient_errors_retried(context):
         mlflow.log_params(config.model_dump())
         opened = store.open()

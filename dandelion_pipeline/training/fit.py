@@ -88,7 +88,7 @@ def fit(
     config: TrainingConfig,
     on_epoch: Callable[[EpochMetrics], None],
 ) -> TrainedModel:
-    """Train on a data set, and export the best epoch.
+    """Train on a data set, and export what it ends with.
 
     Args:
         store: where the photos lie.
@@ -98,7 +98,7 @@ def fit(
     """
     started = time.perf_counter()
     info = DatasetInfo.of(dataset)
-    photos = load_training(store, rows_of(dataset, TRAIN), info.classes, config.size)
+    photos = load_training(store, rows_of(dataset, TRAIN), info.classes, config.trained_size)
     validation = load_prepared(
         store, rows_of(dataset, VALIDATION), info.classes, config.preprocessing
     )
@@ -114,7 +114,7 @@ def fit(
         preprocessing=config.preprocessing,
         data=DataSummary(hash=info.hash, is_sample=info.is_sample, counts=info.counts),
         config=TrainingConfig.model_validate(config.model_dump()),
-        best_epoch=result.best.epoch,
+        best_epoch=len(result.history),
         history=result.history,
         seconds=time.perf_counter() - started,
         torch_version=torch.__version__,
