@@ -34,7 +34,7 @@ from dandelion_pipeline.training.evaluate import predict
 from dandelion_pipeline.training.export import export_onnx
 from dandelion_pipeline.training.labels import FOLDS, cross_validated, label_quality
 from dandelion_pipeline.training.network import build_network
-from dandelion_pipeline.training.train import train
+from dandelion_pipeline.training.train import Training, train
 
 SHARED = Path(__file__).parents[2] / "shared/data/dandelion-grass"
 SEEDS = range(5)
@@ -111,7 +111,7 @@ def trained(photos: Photos, seed: int) -> npt.NDArray[np.float32]:
     training = TrainingPhotos.of(photos.images, labels, QUICK.trained_size)
     validation = PreparedPhotos(pixels[::10], labels[::10])
     classes = int(labels.max()) + 1
-    network = train(training, validation, classes, QUICK, lambda row: None).network
+    network = train(Training(training, validation, classes, QUICK), lambda row: None)
     return Embedder.of("trained", QUICK.preprocessing, network, "cpu").embed_prepared(pixels)
 
 

@@ -1,7 +1,7 @@
 """One training from a data set to files: what the asset `trained_model` does."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,12 +20,13 @@ from dandelion_pipeline.release.manifest import (
     FileDigest,
 )
 from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.training.checkpoints import Checkpoint
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import load_prepared, load_training
 from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
 from dandelion_pipeline.training.export import export_onnx, export_weights
 from dandelion_pipeline.training.network import ARCHITECTURE
-from dandelion_pipeline.training.train import EpochMetrics, train
+from dandelion_pipeline.training.train import EpochMetrics, Training, train
 
 
 class TrainingRecord(BaseModel):
@@ -87,14 +88,22 @@ def fit(
     dataset: pa.Table,
     config: TrainingConfig,
     on_epoch: Callable[[EpochMetrics], None],
+    on_resume: Callable[[Sequence[EpochMetrics]], None] = lambda rows: None,
 ) -> TrainedModel:
     """Train on a data set, and export what it ends with.
+
+    A training of the same data and configuration that was killed, or failed in a way that may
+    heal, is gone on with: a checkpoint lies in the store after each epoch, and nowhere afterwards.
 
     Args:
         store: where the photos lie.
         dataset: as made by `training.dataset.build_dataset`.
         config: every knob.
         on_epoch: called after each epoch.
+        on_resume: called with the epochs that need not be made again, if there are any.
+
+    Raises:
+        TrainingError: training cannot start, or went wrong.
     """
     started = time.perf_counter()
     info = DatasetInfo.of(dataset)
@@ -102,11 +111,21 @@ def fit(
     validation = load_prepared(
         store, rows_of(dataset, VALIDATION), info.classes, config.preprocessing
     )
-    result = train(photos, validation, len(info.classes), config, on_epoch)
-    files = {
-        ONNX_FILE: export_onnx(result.network, config.preprocessing),
-        WEIGHTS_FILE: export_weights(result.network),
-    }
+    training = Training(photos, validation, len(info.classes), config)
+    checkpoint = Checkpoint(store, info.hash, config)
+
+    def keep_and_tell(row: EpochMetrics) -> None:
+        checkpoint.save(training)
+        on_epoch(row)
+
+    with checkpoint.for_retries():
+        if checkpoint.restore(training):
+            on_resume(training.history)
+        network = train(training, keep_and_tell)
+        files = {
+            ONNX_FILE: export_onnx(network, config.preprocessing),
+            WEIGHTS_FILE: export_weights(network),
+        }
     record = TrainingRecord(
         version=_new_version(files[WEIGHTS_FILE]),
         architecture=ARCHITECTURE,
@@ -114,8 +133,8 @@ def fit(
         preprocessing=config.preprocessing,
         data=DataSummary(hash=info.hash, is_sample=info.is_sample, counts=info.counts),
         config=TrainingConfig.model_validate(config.model_dump()),
-        best_epoch=len(result.history),
-        history=result.history,
+        best_epoch=training.epoch,
+        history=training.history,
         seconds=time.perf_counter() - started,
         torch_version=torch.__version__,
         files=digests(files),

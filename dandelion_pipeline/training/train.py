@@ -39,49 +39,23 @@ class EpochMetrics:
     seconds: float
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """The averaged weights at the end, and how training went."""
-
-    network: nn.Module
-    """On the CPU, in evaluation mode."""
-
-    history: list[EpochMetrics]
-
-
-def train(
-    photos: TrainingPhotos,
-    validation: PreparedPhotos,
-    classes: int,
-    config: TrainingConfig,
-    on_epoch: Callable[[EpochMetrics], None],
-) -> TrainingResult:
-    """Train a network to the end of its schedule, and keep the average of its weights.
-
-    Args:
-        photos: the training split.
-        validation: the validation split; nothing is chosen by it.
-        classes: the number of classes.
-        config: every knob.
-        on_epoch: called after each epoch, for progress and tracking.
-
-    Raises:
-        TrainingError: the device or the precision is not there, or the loss is no longer a number.
-    """
-    torch.manual_seed(config.seed)
-    training = Training(photos, validation, classes, config)
-    while training.epoch < config.epochs:
-        on_epoch(training.run_epoch())
-    return training.result()
-
-
 def batches_per_epoch(photos: int, batch_size: int) -> int:
     """Whole batches only, except when there is less than one: a batch of one has no variance."""
     return max(1, photos // batch_size)
 
 
 class Training:
-    """A training between two epochs."""
+    """A training between two epochs.
+
+    Args:
+        photos: the training split.
+        validation: the validation split, for the curve; nothing is chosen by it.
+        classes: the number of classes.
+        config: every knob.
+
+    Raises:
+        TrainingError: the device or the precision is not there.
+    """
 
     def __init__(
         self,
@@ -90,6 +64,7 @@ class Training:
         classes: int,
         config: TrainingConfig,
     ) -> None:
+        torch.manual_seed(config.seed)
         self.config = config
         self.arithmetic = Arithmetic.of(config.device, config.precision)
         device = self.arithmetic.device
@@ -126,10 +101,6 @@ class Training:
         )
         self.history.append(row)
         return row
-
-    def result(self) -> TrainingResult:
-        """What has come of it; the training is over."""
-        return TrainingResult(self.average.network.cpu(), self.history)
 
     def _train_one_epoch(self) -> tuple[float, float]:
         """Mean loss and accuracy over one pass."""
@@ -181,3 +152,21 @@ class Training:
         logits, labels = logits.float().cpu(), torch.from_numpy(self._validation.labels)
         accuracy = float((logits.argmax(1) == labels).float().mean())
         return float(cross_entropy(logits, labels)), accuracy
+
+
+def train(training: Training, on_epoch: Callable[[EpochMetrics], None]) -> nn.Module:
+    """Go on with a training to the end of its schedule.
+
+    Args:
+        training: just made, or restored.
+        on_epoch: called between two epochs, for checkpoints, progress and tracking.
+
+    Returns:
+        The network with the average of its weights, on the CPU and in evaluation mode.
+
+    Raises:
+        TrainingError: the loss is no longer a number.
+    """
+    while training.epoch < training.config.epochs:
+        on_epoch(training.run_epoch())
+    return training.average.network.cpu()
