@@ -3,9 +3,12 @@
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dandelion_pipeline.images.preprocess import Preprocessing
+
+NO_WEIGHTS = "none"
+IMAGENET = "imagenet"
 
 
 class Preset(StrEnum):
@@ -81,6 +84,26 @@ class TrainingConfig(BaseModel):
     precision: Precision = Field(
         default=Precision.AUTO, description="auto, fp32, bf16 (CPU) or amp (GPU)"
     )
+
+    weights: str = Field(
+        default=NO_WEIGHTS,
+        min_length=1,
+        description="none, imagenet (downloaded), or a safetensors file or key of the store",
+    )
+    weights_sha256: str = Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="SHA-256 of the file or object that weights names",
+    )
+
+    @model_validator(mode="after")
+    def _a_file_is_named_with_its_hash(self) -> "TrainingConfig":
+        is_file = self.weights not in (NO_WEIGHTS, IMAGENET)
+        if is_file and not self.weights_sha256:
+            raise ValueError(f"weights {self.weights!r} needs weights_sha256, the file's SHA-256")
+        if self.weights_sha256 and not is_file:
+            raise ValueError(f"weights {self.weights!r} is no file: leave weights_sha256 empty")
+        return self
 
     @classmethod
     def of(cls, preset: Preset, **changes: Any) -> "TrainingConfig":  # noqa: ANN401  any knob

@@ -27,6 +27,7 @@ from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, 
 from dandelion_pipeline.training.export import export_onnx, export_weights
 from dandelion_pipeline.training.network import ARCHITECTURE
 from dandelion_pipeline.training.train import EpochMetrics, Training, train
+from dandelion_pipeline.training.weights import starting_weights
 
 
 class TrainingRecord(BaseModel):
@@ -111,7 +112,8 @@ def fit(
     validation = load_prepared(
         store, rows_of(dataset, VALIDATION), info.classes, config.preprocessing
     )
-    training = Training(photos, validation, len(info.classes), config)
+    weights = starting_weights(store, config)
+    training = Training(photos, validation, len(info.classes), config, weights)
     checkpoint = Checkpoint(store, info.hash, config)
 
     def keep_and_tell(row: EpochMetrics) -> None:

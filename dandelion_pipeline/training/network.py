@@ -8,6 +8,9 @@ from dandelion_pipeline.images.preprocess import Preprocessing
 from dandelion_pipeline.training.transforms import Normalize
 
 ARCHITECTURE = "resnet18"
+CLASSIFIER = "fc."
+"""What the names of the last layer's weights begin with."""
+
 FEATURES = 512
 """Width of what the classifier, the last layer, gets to see."""
 

@@ -18,6 +18,7 @@ from dandelion_pipeline.training.network import build_network
 from dandelion_pipeline.training.optimize import Optimization
 from dandelion_pipeline.training.precision import Arithmetic
 from dandelion_pipeline.training.transforms import Normalize
+from dandelion_pipeline.training.weights import Weights, apply_weights
 
 EVALUATION_BATCH = 64
 
@@ -52,9 +53,10 @@ class Training:
         validation: the validation split, for the curve; nothing is chosen by it.
         classes: the number of classes.
         config: every knob.
+        weights: what `training.weights.starting_weights` found, if anything.
 
     Raises:
-        TrainingError: the device or the precision is not there.
+        TrainingError: the device or the precision is not there, or the weights do not fit.
     """
 
     def __init__(
@@ -63,12 +65,15 @@ class Training:
         validation: PreparedPhotos,
         classes: int,
         config: TrainingConfig,
+        weights: Weights | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.arithmetic = Arithmetic.of(config.device, config.precision)
         device = self.arithmetic.device
         self.network = build_network(classes, zero_init_residual=True).to(device)
+        if weights is not None:
+            apply_weights(self.network, weights, config.weights)
         self.average = WeightAverage(self.network, config.ema_decay)
         self.scaler = self.arithmetic.scaler()
         self._batches = batches_per_epoch(len(photos.labels), config.batch_size)
