@@ -18,7 +18,7 @@ def _seeded() -> None:
 def photos(count: int, size: int = 48) -> torch.Tensor:
     """Smooth pictures, so that neighbouring pixels are alike."""
     small = torch.randint(0, 256, (count, 3, 4, 4)).float()
-    large = functional.resize(small, [size, size], antialias=True)
+    large: torch.Tensor = functional.resize(small, [size, size], antialias=True)
     return large.clamp(0, 255).to(torch.uint8)
 
 
