@@ -40,12 +40,12 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(default=20, ge=1, description="Passes over the training photos")
+    epochs: int = Field(default=50, ge=1, description="Passes over the training photos")
     size: int = Field(default=128, ge=32, le=512, description="Input width and height, pixels")
     training_scale: float = Field(
-        default=1.0, gt=0, le=2, description="Width and height of training crops, in terms of size"
+        default=0.875, gt=0, le=2, description="Width of training crops, in terms of size"
     )
-    batch_size: int = Field(default=32, ge=2, description="Photos per optimisation step")
+    batch_size: int = Field(default=16, ge=2, description="Photos per optimisation step")
     learning_rate: float = Field(
         default=1e-3, gt=0, description="Peak learning rate, between warm-up and cosine"
     )
@@ -63,16 +63,16 @@ class TrainingConfig(BaseModel):
         default=0.3, ge=0, le=1, description="Strength of random colour changes"
     )
     rotation: float = Field(
-        default=0.0, ge=0, le=180, description="Largest random turn to either side, degrees"
+        default=15.0, ge=0, le=180, description="Largest random turn to either side, degrees"
     )
     erasing: float = Field(
-        default=0.0, ge=0, le=1, description="Share of photos that lose a random rectangle"
+        default=0.25, ge=0, le=1, description="Share of photos that lose a random rectangle"
     )
     mixing: float = Field(
         default=0.0, ge=0, le=1, description="Share of batches under MixUp or CutMix"
     )
     ema_decay: float = Field(
-        default=0.95, ge=0, lt=1, description="Decay of the averaged weights, per step"
+        default=0.98, ge=0, lt=1, description="Decay of the averaged weights, per step"
     )
     center_crop: float = Field(
         default=0.875, gt=0, le=1, description="Share of the shorter side kept for evaluation"
@@ -122,6 +122,6 @@ class TrainingConfig(BaseModel):
 
 
 _PRESETS: dict[Preset, dict[str, Any]] = {
-    Preset.FAST: {"epochs": 12, "size": 64},
+    Preset.FAST: {"epochs": 30, "size": 96, "training_scale": 5 / 6},
     Preset.BEST: {},
 }
