@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import torch
 from cleanlab.rank import get_label_quality_scores
 from PIL import Image
 from rich.console import Console
@@ -35,7 +34,7 @@ from dandelion_pipeline.training.evaluate import predict
 from dandelion_pipeline.training.export import export_onnx
 from dandelion_pipeline.training.labels import FOLDS, cross_validated, label_quality
 from dandelion_pipeline.training.network import build_network
-from dandelion_pipeline.training.train import train
+from dandelion_pipeline.training.train import Training, train
 
 SHARED = Path(__file__).parents[2] / "shared/data/dandelion-grass"
 SEEDS = range(5)
@@ -109,11 +108,10 @@ def trained(photos: Photos, seed: int) -> npt.NDArray[np.float32]:
     """What a network sees that was trained quickly, wrong labels included."""
     labels, _ = changed(photos.labels, seed)
     pixels = np.stack([prepare(image, QUICK.preprocessing) for image in photos.images])
-    tensors = list(torch.from_numpy(pixels).permute(0, 3, 1, 2))
-    training = TrainingPhotos(tensors, torch.from_numpy(labels))
+    training = TrainingPhotos.of(photos.images, labels, QUICK.trained_size)
     validation = PreparedPhotos(pixels[::10], labels[::10])
     classes = int(labels.max()) + 1
-    network = train(training, validation, classes, QUICK, lambda row: None).network
+    network = train(Training(training, validation, classes, QUICK), lambda row: None)
     return Embedder.of("trained", QUICK.preprocessing, network, "cpu").embed_prepared(pixels)
 
 

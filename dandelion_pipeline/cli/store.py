@@ -176,6 +176,7 @@ def _orphans(store: Store) -> list[Orphan]:
         *photos.orphans(store),
         *models.orphans(store),
         *models.outdated_embeddings(store),
+        *upkeep.abandoned_trainings(store),
         *upkeep.unfinished_writes(store),
     ]
 

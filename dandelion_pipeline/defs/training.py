@@ -1,6 +1,6 @@
 """`trained_model` and `evaluation`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import dagster as dg
@@ -40,14 +40,15 @@ def trained_model(
     mlflow: dg.ResourceParam[Tracking],
     dataset: pa.Table,
 ) -> TrainedModel:
-    """A ResNet18 trained from scratch; the epoch with the lowest validation loss is kept."""
+    """A ResNet18; kept is the average of its weights at the end of the schedule."""
     with mlflow.failures_recorded(), transient_errors_retried(context):
         mlflow.log_params(config.model_dump())
         opened = store.open()
         report = layout.report(DatasetInfo.of(dataset).hash)
         if opened.exists(report):
             mlflow.log_page(opened.get(report), "data_report.html")
-        model = fit(opened, dataset, config, _epoch_reporter(context, mlflow, config.epochs))
+        reporter = _Reporter(context, mlflow, config.epochs)
+        model = fit(opened, dataset, config, reporter.on_epoch, reporter.on_resume)
         record = model.record
         curves = plots.learning_curves(record.history, record.best_epoch)
         mlflow.log_plot(curves, "learning_curves.png")
@@ -58,11 +59,11 @@ def trained_model(
                 "sample": record.data.is_sample,
             }
         )
-    best = record.history[record.best_epoch - 1]
+    kept = record.history[record.best_epoch - 1]
     context.add_output_metadata(
         {
-            "best_epoch": best.epoch,
-            "validation_accuracy": best.validation_accuracy,
+            "epochs": kept.epoch,
+            "validation_accuracy": kept.validation_accuracy,
             "seconds": record.seconds,
             "is_sample": record.data.is_sample,
             "learning_curves": picture(curves, "png", "loss and accuracy by epoch"),
@@ -134,20 +135,35 @@ def _shown(pictures: Mapping[str, bytes]) -> dict[str, dg.MarkdownMetadataValue]
     return {stem: picture(pictures[name], kind, SAYS[name]) for name, (stem, kind) in names.items()}
 
 
-def _epoch_reporter(
-    context: dg.AssetExecutionContext, mlflow: Tracking, epochs: int
-) -> Callable[[EpochMetrics], None]:
-    spent: list[float] = []
+class _Reporter:
+    """Says in Dagster's log and in MLflow how a training goes."""
 
-    def report(row: EpochMetrics) -> None:
-        spent.append(row.seconds)
-        left = sum(spent) / len(spent) * (epochs - row.epoch)
-        context.log.info(
-            f"epoch {row.epoch:3d}/{epochs}  loss {row.train_loss:.3f}  "
+    def __init__(self, context: dg.AssetExecutionContext, mlflow: Tracking, epochs: int) -> None:
+        self._context = context
+        self._mlflow = mlflow
+        self._epochs = epochs
+        self._spent: list[float] = []
+
+    def on_epoch(self, row: EpochMetrics) -> None:
+        """An epoch is over."""
+        self._spent.append(row.seconds)
+        left = sum(self._spent) / len(self._spent) * (self._epochs - row.epoch)
+        self._context.log.info(
+            f"epoch {row.epoch:3d}/{self._epochs}  loss {row.train_loss:.3f}  "
             f"validation {row.validation_loss:.3f}, accuracy {row.validation_accuracy:.1%}  "
             f"{row.seconds:.1f} s, {left // 60:.0f}:{left % 60:02.0f} left"
         )
-        values = asdict(row)
-        mlflow.log_metrics(values, step=values.pop("epoch"))
+        self._track(row)
 
-    return report
+    def on_resume(self, rows: Sequence[EpochMetrics]) -> None:
+        """Epochs of a run before this one: its MLflow run ended, so this one's gets their curve."""
+        self._context.log.info(
+            f"going on after epoch {len(rows)}/{self._epochs}, "
+            "from the checkpoint of a training with this data and configuration"
+        )
+        for row in rows:
+            self._track(row)
+
+    def _track(self, row: EpochMetrics) -> None:
+        values = asdict(row)
+        self._mlflow.log_metrics(values, step=values.pop("epoch"))

@@ -12,7 +12,8 @@ RELEASES = "releases/"
 REVIEWS = "reviews/"
 ACCEPTED_DAYS = "accepted-days/"
 REPORTS = "reports/"
-OURS = (IMAGES, TABLES, MODELS, RELEASES, REVIEWS, ACCEPTED_DAYS, REPORTS)
+CHECKPOINTS = "checkpoints/"
+OURS = (IMAGES, TABLES, MODELS, RELEASES, REVIEWS, ACCEPTED_DAYS, REPORTS, CHECKPOINTS)
 """What nobody but this product writes below; people and Airflow write the landing folders."""
 
 _LANDING_KEY = re.compile(r"landing/(\d{4}-\d\d-\d\d)/([^/]+)/([^/]+)")
@@ -112,3 +113,8 @@ def accepted_day(day: str) -> str:
 def report(snapshot: str) -> str:
     """The key of the page about a data set, by the hash of its table."""
     return f"{REPORTS}{snapshot}.html"
+
+
+def checkpoint(training: str) -> str:
+    """The key of a training that is under way, by the hash of its data and configuration."""
+    return f"{CHECKPOINTS}{training}.safetensors"

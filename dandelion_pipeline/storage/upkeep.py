@@ -78,6 +78,14 @@ def unfinished_writes(store: Store) -> list[Orphan]:
     ]
 
 
+def abandoned_trainings(store: Store) -> list[Orphan]:
+    """Checkpoints. One that is old belongs to a training that was killed and never tried again."""
+    return [
+        Orphan(found.key, "a training that never ended", (found,))
+        for found in store.list_objects(layout.CHECKPOINTS)
+    ]
+
+
 def damaged_tables(store: Store) -> Iterator[Damage | None]:
     """Read every table: one result for each, None if it is as it was written."""
     for found in store.list_objects(layout.TABLES):

@@ -76,7 +76,7 @@ def live_bundle(store: Store) -> Bundle | None:
 
 
 def trained_on(bundle: Bundle, photos: pa.Table) -> list[str] | None:
-    """Which photos a model has seen in training, or in choosing its best epoch.
+    """Which photos a model has seen in training, or in what was fitted afterwards.
 
     Another salt, or a photo that has got another group since, may put such photos into today's
     test split, where that model would shine without merit.

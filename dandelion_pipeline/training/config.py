@@ -3,9 +3,12 @@
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dandelion_pipeline.images.preprocess import Preprocessing
+
+NO_WEIGHTS = "none"
+IMAGENET = "imagenet"
 
 
 class Preset(StrEnum):
@@ -18,16 +21,33 @@ class Preset(StrEnum):
     """The default for real photos."""
 
 
+class Precision(StrEnum):
+    """What convolutions compute in."""
+
+    AUTO = "auto"
+    """The fastest that this machine has: ``amp`` on a GPU, ``bf16`` on a CPU made for it."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    """bfloat16 by autocast. On a CPU without instructions for it, it takes 15 times as long."""
+
+    AMP = "amp"
+    """float16 by autocast with a scaled loss (Micikevicius et al., 2017, arXiv:1710.03740)."""
+
+
 class TrainingConfig(BaseModel):
     """How a ResNet18 is trained. The defaults are the preset ``best``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(default=20, ge=1, description="Passes over the training photos")
+    epochs: int = Field(default=50, ge=1, description="Passes over the training photos")
     size: int = Field(default=128, ge=32, le=512, description="Input width and height, pixels")
-    batch_size: int = Field(default=32, ge=2, description="Photos per optimisation step")
+    training_scale: float = Field(
+        default=0.875, gt=0, le=2, description="Width of training crops, in terms of size"
+    )
+    batch_size: int = Field(default=16, ge=2, description="Photos per optimisation step")
     learning_rate: float = Field(
-        default=1e-3, gt=0, description="Peak learning rate of the one-cycle schedule"
+        default=1e-3, gt=0, description="Peak learning rate, between warm-up and cosine"
     )
     warmup: float = Field(
         default=0.2, gt=0, lt=1, description="Share of all steps in which the rate rises"
@@ -42,8 +62,17 @@ class TrainingConfig(BaseModel):
     color_jitter: float = Field(
         default=0.3, ge=0, le=1, description="Strength of random colour changes"
     )
+    rotation: float = Field(
+        default=15.0, ge=0, le=180, description="Largest random turn to either side, degrees"
+    )
+    erasing: float = Field(
+        default=0.25, ge=0, le=1, description="Share of photos that lose a random rectangle"
+    )
+    mixing: float = Field(
+        default=0.0, ge=0, le=1, description="Share of batches under MixUp or CutMix"
+    )
     ema_decay: float = Field(
-        default=0.95, ge=0, lt=1, description="Decay of the averaged weights, per step"
+        default=0.98, ge=0, lt=1, description="Decay of the averaged weights, per step"
     )
     center_crop: float = Field(
         default=0.875, gt=0, le=1, description="Share of the shorter side kept for evaluation"
@@ -52,11 +81,39 @@ class TrainingConfig(BaseModel):
     device: str = Field(
         default="auto", pattern="^(auto|cpu|cuda)$", description="auto, cpu or cuda"
     )
+    precision: Precision = Field(
+        default=Precision.AUTO, description="auto, fp32, bf16 (CPU) or amp (GPU)"
+    )
+
+    weights: str = Field(
+        default=NO_WEIGHTS,
+        min_length=1,
+        description="none, imagenet (downloaded), or a safetensors file or key of the store",
+    )
+    weights_sha256: str = Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="SHA-256 of the file or object that weights names",
+    )
+
+    @model_validator(mode="after")
+    def _a_file_is_named_with_its_hash(self) -> "TrainingConfig":
+        is_file = self.weights not in (NO_WEIGHTS, IMAGENET)
+        if is_file and not self.weights_sha256:
+            raise ValueError(f"weights {self.weights!r} needs weights_sha256, the file's SHA-256")
+        if self.weights_sha256 and not is_file:
+            raise ValueError(f"weights {self.weights!r} is no file: leave weights_sha256 empty")
+        return self
 
     @classmethod
     def of(cls, preset: Preset, **changes: Any) -> "TrainingConfig":  # noqa: ANN401  any knob
         """The configuration of a preset, with some knobs turned."""
         return cls(**{**_PRESETS[preset], **changes})
+
+    @property
+    def trained_size(self) -> int:
+        """Width and height of training crops, pixels."""
+        return round(self.size * self.training_scale)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -65,6 +122,6 @@ class TrainingConfig(BaseModel):
 
 
 _PRESETS: dict[Preset, dict[str, Any]] = {
-    Preset.FAST: {"epochs": 12, "size": 64},
+    Preset.FAST: {"epochs": 30, "size": 96, "training_scale": 5 / 6},
     Preset.BEST: {},
 }

@@ -1,6 +1,6 @@
 """Photos of a split, decoded once and kept in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,16 +14,41 @@ from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.images.preprocess import Preprocessing, prepare
 from dandelion_pipeline.storage.store import Store
 
-SPARE = 1.25
-"""Training photos keep this many times the input's size, for crops to choose from."""
+SPARE = 1.5
+"""Training photos keep this many times a crop's width and height, for crops to choose from."""
 
 
 @dataclass(frozen=True)
 class TrainingPhotos:
-    """Photos to crop at random: 8-bit pixels ``(3, H, W)`` each, of differing sizes."""
+    """Photos to crop at random, each squeezed into a square so that they make one tensor."""
 
-    pixels: list[torch.Tensor]
+    pixels: torch.Tensor
+    """8-bit, shape ``(N, 3, S, S)``."""
+
+    aspects: torch.Tensor
+    """Width over height of each photo as it was, shape ``(N,)``."""
+
     labels: torch.Tensor
+    """Classes by number, shape ``(N,)``."""
+
+    @classmethod
+    def of(
+        cls, images: Iterable[Image.Image], labels: npt.NDArray[np.int64], size: int
+    ) -> "TrainingPhotos":
+        """Squeeze photos.
+
+        Args:
+            images: upright, RGB.
+            labels: shape ``(N,)``.
+            size: width and height of the crops that will be cut, pixels.
+        """
+        side = round(size * SPARE)
+        pixels, aspects = [], []
+        for image in images:
+            square = image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
+            pixels.append(torch.from_numpy(np.array(square)).permute(2, 0, 1))
+            aspects.append(image.width / image.height)
+        return cls(torch.stack(pixels), torch.tensor(aspects), torch.from_numpy(labels))
 
 
 @dataclass(frozen=True)
@@ -37,34 +62,27 @@ class PreparedPhotos:
 def load_training(
     store: Store, rows: pa.Table, classes: Sequence[str], size: int
 ) -> TrainingPhotos:
-    """Read and decode the photos of a training split."""
-    pixels = _decode(store, rows, lambda image: _shrunk(image, round(size * SPARE)))
-    return TrainingPhotos(
-        [torch.from_numpy(array).permute(2, 0, 1).contiguous() for array in pixels],
-        torch.from_numpy(_labels(rows, classes)),
-    )
+    """Read and decode the photos of a training split, once for all epochs.
+
+    Args:
+        store: where they lie.
+        rows: the training split.
+        classes: in the order of their numbers.
+        size: width and height of the crops that will be cut, pixels.
+    """
+    return TrainingPhotos.of(_decoded(store, rows), _labels(rows, classes), size)
 
 
 def load_prepared(
     store: Store, rows: pa.Table, classes: Sequence[str], preprocessing: Preprocessing
 ) -> PreparedPhotos:
     """Read, decode and prepare the photos of a validation or test split."""
-    pixels = _decode(store, rows, lambda image: prepare(image, preprocessing))
+    pixels = [prepare(image, preprocessing) for image in _decoded(store, rows)]
     return PreparedPhotos(np.stack(pixels), _labels(rows, classes))
 
 
-def _decode(
-    store: Store, rows: pa.Table, shape: Callable[[Image.Image], npt.NDArray[np.uint8]]
-) -> list[npt.NDArray[np.uint8]]:
-    photos = read_kept(store, rows["sha256"].to_pylist())
-    return [shape(decode(data).image) for data in photos]
-
-
-def _shrunk(image: Image.Image, shorter: int) -> npt.NDArray[np.uint8]:
-    factor = shorter / min(image.size)
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    resized = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
-    return np.array(resized, dtype=np.uint8)
+def _decoded(store: Store, rows: pa.Table) -> Iterator[Image.Image]:
+    return (decode(data).image for data in read_kept(store, rows["sha256"].to_pylist()))
 
 
 def _labels(rows: pa.Table, classes: Sequence[str]) -> npt.NDArray[np.int64]:

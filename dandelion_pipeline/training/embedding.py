@@ -36,7 +36,7 @@ from dandelion_pipeline.training.network import (
     EmbeddingNetwork,
     build_network,
 )
-from dandelion_pipeline.training.train import pick_device
+from dandelion_pipeline.training.precision import pick_device
 
 UNTRAINED = "untrained-1"
 """Names the untrained network: its architecture, seed and preprocessing. Change them, change it."""

@@ -1,7 +1,7 @@
 """One training from a data set to files: what the asset `trained_model` does."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,14 +24,16 @@ from dandelion_pipeline.release.manifest import (
 from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.storage.tables import parquet_bytes
 from dandelion_pipeline.training.calibrate import fit_temperature
+from dandelion_pipeline.training.checkpoints import Checkpoint
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import load_prepared, load_training
 from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
 from dandelion_pipeline.training.evaluate import predict_logits
-from dandelion_pipeline.training.export import export
+from dandelion_pipeline.training.export import Exported, export
 from dandelion_pipeline.training.network import ARCHITECTURE
 from dandelion_pipeline.training.quantize import CALIBRATION_PHOTOS
-from dandelion_pipeline.training.train import EpochMetrics, train
+from dandelion_pipeline.training.train import EpochMetrics, Training, train
+from dandelion_pipeline.training.weights import starting_weights
 
 
 class TrainingRecord(BaseModel):
@@ -100,52 +102,85 @@ def fit(
     dataset: pa.Table,
     config: TrainingConfig,
     on_epoch: Callable[[EpochMetrics], None],
+    on_resume: Callable[[Sequence[EpochMetrics]], None] = lambda rows: None,
 ) -> TrainedModel:
-    """Train on a data set, and export the best epoch.
+    """Train on a data set, and export what it ends with.
+
+    A training of the same data and configuration that was killed, or failed in a way that may
+    heal, is gone on with: a checkpoint lies in the store after each epoch, and nowhere afterwards.
 
     Args:
         store: where the photos lie.
         dataset: as made by `training.dataset.build_dataset`.
         config: every knob.
         on_epoch: called after each epoch.
+        on_resume: called with the epochs that need not be made again, if there are any.
+
+    Raises:
+        TrainingError: training cannot start, or went wrong.
     """
     started = time.perf_counter()
     info = DatasetInfo.of(dataset)
-    training = rows_of(dataset, TRAIN)  # in the order of their hashes, which is a random one
-    photos = load_training(store, training, info.classes, config.size)
+    rows = rows_of(dataset, TRAIN)  # in the order of their hashes, which is a random one
+    photos = load_training(store, rows, info.classes, config.trained_size)
     validation = load_prepared(
         store, rows_of(dataset, VALIDATION), info.classes, config.preprocessing
     )
-    result = train(photos, validation, len(info.classes), config, on_epoch)
-    calibration = load_prepared(
-        store, training.slice(0, CALIBRATION_PHOTOS), info.classes, config.preprocessing
+    weights = starting_weights(store, config)
+    training = Training(photos, validation, len(info.classes), config, weights)
+    checkpoint = Checkpoint(store, info.hash, config)
+
+    def keep_and_tell(row: EpochMetrics) -> None:
+        checkpoint.save(training)
+        on_epoch(row)
+
+    with checkpoint.for_retries():
+        if checkpoint.restore(training):
+            on_resume(training.history)
+        network = train(training, keep_and_tell)
+        calibration = load_prepared(
+            store, rows.slice(0, CALIBRATION_PHOTOS), info.classes, config.preprocessing
+        )
+        exported = export(network, config.preprocessing, calibration.pixels, validation)
+    data = DataSummary(
+        hash=info.hash,
+        is_sample=info.is_sample,
+        counts=info.counts,
+        snapshot=sha256_hex(parquet_bytes(dataset)),
     )
-    exported = export(result.network, config.preprocessing, calibration.pixels, validation)
-    record = TrainingRecord(
+    seconds = time.perf_counter() - started
+    logits = predict_logits(exported.files[ONNX_FILE], validation.pixels)
+    temperature = fit_temperature(logits, validation.labels)
+    record = _record(training, exported, info.classes, data, temperature, seconds)
+    return TrainedModel(record, exported.files)
+
+
+def _record(
+    training: Training,
+    exported: Exported,
+    classes: list[str],
+    data: DataSummary,
+    temperature: float,
+    seconds: float,
+) -> TrainingRecord:
+    config = training.config
+    return TrainingRecord(
         version=_new_version(exported.files[WEIGHTS_FILE]),
         architecture=ARCHITECTURE,
-        classes=info.classes,
+        classes=classes,
         preprocessing=config.preprocessing,
-        data=DataSummary(
-            hash=info.hash,
-            is_sample=info.is_sample,
-            counts=info.counts,
-            snapshot=sha256_hex(parquet_bytes(dataset)),
-        ),
+        data=data,
         config=TrainingConfig.model_validate(config.model_dump()),
-        best_epoch=result.best.epoch,
-        history=result.history,
-        seconds=time.perf_counter() - started,
+        best_epoch=training.epoch,
+        history=training.history,
+        seconds=seconds,
         torch_version=torch.__version__,
         fp32=exported.fp32,
         int8=exported.int8,
         golden=exported.golden,
         files=digests(exported.files),
-        temperature=fit_temperature(
-            predict_logits(exported.files[ONNX_FILE], validation.pixels), validation.labels
-        ),
+        temperature=temperature,
     )
-    return TrainedModel(record, exported.files)
 
 
 def _new_version(weights: bytes) -> str:

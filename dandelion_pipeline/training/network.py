@@ -8,13 +8,24 @@ from dandelion_pipeline.images.preprocess import Preprocessing
 from dandelion_pipeline.training.transforms import Normalize
 
 ARCHITECTURE = "resnet18"
+CLASSIFIER = "fc."
+"""What the names of the last layer's weights begin with."""
+
 FEATURES = 512
 """Width of what the classifier, the last layer, gets to see."""
 
 
-def build_network(classes: int) -> nn.Module:
-    """Make an untrained torchvision ResNet18 (He et al., 2015, arXiv:1512.03385)."""
-    network: nn.Module = resnet18(weights=None, num_classes=classes)
+def build_network(classes: int, *, zero_init_residual: bool = False) -> nn.Module:
+    """Make an untrained torchvision ResNet18 (He et al., 2015, arXiv:1512.03385).
+
+    Args:
+        classes: the number of classes.
+        zero_init_residual: let each block begin as the identity, which makes the first steps of a
+            training steadier (Goyal et al., 2017, arXiv:1706.02677).
+    """
+    network: nn.Module = resnet18(
+        weights=None, num_classes=classes, zero_init_residual=zero_init_residual
+    )
     return network.to(memory_format=torch.channels_last)
 
 

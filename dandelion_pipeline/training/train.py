@@ -1,6 +1,5 @@
 """The training loop."""
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -9,15 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
-from torchvision.transforms import v2
 
 from dandelion_pipeline.errors import TrainingError
+from dandelion_pipeline.training.augment import Augmentation
+from dandelion_pipeline.training.average import WeightAverage
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import PreparedPhotos, TrainingPhotos
 from dandelion_pipeline.training.network import build_network
-from dandelion_pipeline.training.transforms import Normalize, training_transforms
+from dandelion_pipeline.training.optimize import Optimization
+from dandelion_pipeline.training.precision import Arithmetic
+from dandelion_pipeline.training.transforms import Normalize
+from dandelion_pipeline.training.weights import Weights, apply_weights
 
 EVALUATION_BATCH = 64
 
@@ -32,95 +33,11 @@ class EpochMetrics:
     learning_rate: float
     train_loss: float
     train_accuracy: float
+    """Of augmented photos; where two are mixed, the one that makes up more of it counts."""
+
     validation_loss: float
     validation_accuracy: float
     seconds: float
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """The weights of the best epoch, and how training went."""
-
-    network: nn.Module
-    """On the CPU, in evaluation mode."""
-
-    history: list[EpochMetrics]
-    best: EpochMetrics
-    """The epoch with the lowest validation loss: its weights were kept."""
-
-
-def train(
-    photos: TrainingPhotos,
-    validation: PreparedPhotos,
-    classes: int,
-    config: TrainingConfig,
-    on_epoch: Callable[[EpochMetrics], None],
-) -> TrainingResult:
-    """Train a network from scratch and keep its best epoch.
-
-    What is validated and kept is a running average of the weights, which on a few hundred
-    photos swings less than the weights themselves (Polyak and Juditsky, 1992).
-
-    Args:
-        photos: the training split.
-        validation: the validation split.
-        classes: the number of classes.
-        config: every knob.
-        on_epoch: called after each epoch, for progress and tracking.
-
-    Raises:
-        TrainingError: the device is not there, or the loss is no longer a number.
-    """
-    torch.manual_seed(config.seed)
-    device = pick_device(config.device)
-    network = build_network(classes).to(device)
-    average = copy.deepcopy(network)
-    optimizer, schedule = _optimizer(network, config, len(photos.pixels))
-    loop = _Loop(network, average, optimizer, schedule, config, device)
-    history: list[EpochMetrics] = []
-    best, kept = None, average.state_dict()
-    for epoch in range(1, config.epochs + 1):
-        started = time.perf_counter()
-        train_loss, train_accuracy = loop.train_one_epoch(photos)
-        loss, accuracy = loop.validate(validation)
-        rate = float(schedule.get_last_lr()[0])
-        seconds = time.perf_counter() - started
-        row = EpochMetrics(epoch, rate, train_loss, train_accuracy, loss, accuracy, seconds)
-        history.append(row)
-        on_epoch(row)
-        if best is None or row.validation_loss <= best.validation_loss:
-            best, kept = row, copy.deepcopy(average.state_dict())
-    average.load_state_dict(kept)
-    return TrainingResult(average.cpu().eval(), history, best or history[-1])
-
-
-def pick_device(name: str) -> torch.device:
-    """The device to train on: ``auto`` takes a GPU where there is one.
-
-    Raises:
-        TrainingError: ``cuda`` was asked for and is not there.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise TrainingError(
-            "device 'cuda'", "torch sees no GPU here", "Set device to 'auto' or 'cpu'"
-        )
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
-
-
-def _optimizer(
-    network: nn.Module, config: TrainingConfig, photos: int
-) -> tuple[Optimizer, LRScheduler]:
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    steps = config.epochs * batches_per_epoch(photos, config.batch_size)
-    # At least two steps of it: PyTorch divides by the length of the warm-up, less one step.
-    warmup = max(config.warmup, 2 / (steps + 1))
-    return optimizer, OneCycleLR(
-        optimizer, config.learning_rate, total_steps=steps + 1, pct_start=warmup
-    )
 
 
 def batches_per_epoch(photos: int, batch_size: int) -> int:
@@ -128,79 +45,133 @@ def batches_per_epoch(photos: int, batch_size: int) -> int:
     return max(1, photos // batch_size)
 
 
-@dataclass
-class _Loop:
-    network: nn.Module
-    average: nn.Module
-    optimizer: Optimizer
-    schedule: LRScheduler
-    config: TrainingConfig
-    device: torch.device
+class Training:
+    """A training between two epochs.
 
-    def __post_init__(self) -> None:
-        self._augment: v2.Compose = training_transforms(self.config)
-        self._normalize = Normalize(self.config.preprocessing).to(self.device)
-        self._steps = 0
+    Args:
+        photos: the training split.
+        validation: the validation split, for the curve; nothing is chosen by it.
+        classes: the number of classes.
+        config: every knob.
+        weights: what `training.weights.starting_weights` found, if anything.
 
-    def train_one_epoch(self, photos: TrainingPhotos) -> tuple[float, float]:
+    Raises:
+        TrainingError: the device or the precision is not there, or the weights do not fit.
+    """
+
+    def __init__(
+        self,
+        photos: TrainingPhotos,
+        validation: PreparedPhotos,
+        classes: int,
+        config: TrainingConfig,
+        weights: Weights | None = None,
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.arithmetic = Arithmetic.of(config.device, config.precision)
+        device = self.arithmetic.device
+        self.network = build_network(classes, zero_init_residual=True).to(device)
+        if weights is not None:
+            apply_weights(self.network, weights, config.weights)
+        self.average = WeightAverage(self.network, config.ema_decay)
+        self.scaler = self.arithmetic.scaler()
+        self._batches = batches_per_epoch(len(photos.labels), config.batch_size)
+        self.optimization = Optimization(self.network, config, config.epochs * self._batches)
+        self.history: list[EpochMetrics] = []
+        self._photos = photos
+        self._validation = validation
+        self._normalize = Normalize(config.preprocessing).to(device)
+        self._augment = Augmentation(config, classes, self._normalize.mean)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs have been made."""
+        return len(self.history)
+
+    @property
+    def steps(self) -> int:
+        """How many steps have been made."""
+        return self.epoch * self._batches
+
+    def run_epoch(self) -> EpochMetrics:
+        """Train on each photo once, then validate."""
+        started = time.perf_counter()
+        rate = self.optimization.rate(self.steps)
+        train_loss, train_accuracy = self._train_one_epoch()
+        loss, accuracy = self._validate()
+        seconds = time.perf_counter() - started
+        row = EpochMetrics(
+            self.epoch + 1, rate, train_loss, train_accuracy, loss, accuracy, seconds
+        )
+        self.history.append(row)
+        return row
+
+    def _train_one_epoch(self) -> tuple[float, float]:
         """Mean loss and accuracy over one pass."""
         self.network.train()
-        order = torch.randperm(len(photos.pixels))
-        batches = batches_per_epoch(len(order), self.config.batch_size)
-        loss_sum, correct, seen = 0.0, 0, 0
-        for batch in order[: batches * self.config.batch_size].split(self.config.batch_size):
-            pixels = torch.stack([self._augment(photos.pixels[i]) for i in batch.tolist()])
-            labels = photos.labels[batch].to(self.device)
-            loss, logits = self._step(pixels.to(self.device), labels)
-            loss_sum += loss * len(batch)
-            correct += int((logits.argmax(1) == labels).sum())
-            seen += len(batch)
-        return loss_sum / seen, correct / seen
-
-    def _step(self, pixels: torch.Tensor, labels: torch.Tensor) -> tuple[float, torch.Tensor]:
-        inputs = self._normalize(pixels).contiguous(memory_format=torch.channels_last)
-        logits = self.network(inputs)
-        loss = cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
-        value = loss.item()
-        if math.isnan(value):
+        device, size = self.arithmetic.device, self.config.batch_size
+        order = torch.randperm(len(self._photos.labels))[: self._batches * size]
+        losses = torch.zeros((), device=device)
+        correct = torch.zeros((), dtype=torch.int64, device=device)
+        for number, batch in enumerate(order.split(size)):
+            pixels, shares = self._augment(
+                self._photos.pixels[batch].to(device),
+                self._photos.aspects[batch],
+                self._photos.labels[batch].to(device),
+            )
+            loss, logits = self._step(pixels, shares, self.steps + number)
+            losses += loss * len(batch)
+            correct += (logits.argmax(1) == shares.argmax(1)).sum()
+        # Read once an epoch: each reading makes the processor wait for a GPU.
+        mean = float(losses) / len(order)
+        if math.isnan(mean):
             raise TrainingError(
                 "the training loss",
                 "it is no longer a number",
                 "Lower learning_rate; most often it is too high",
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        self.schedule.step()
-        self._update_average()
-        return value, logits.detach()
+        return mean, int(correct) / len(order)
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Move the average; early on it forgets faster, or it would keep the first weights.
-
-        Source of the warm-up: `tf.train.ExponentialMovingAverage`.
-        """
-        self._steps += 1
-        decay = min(self.config.ema_decay, (1 + self._steps) / (10 + self._steps))
-        ours, theirs = self.average.state_dict(), self.network.state_dict()
-        for name, value in ours.items():
-            if value.dtype.is_floating_point:
-                value.lerp_(theirs[name], 1 - decay)
-            else:
-                value.copy_(theirs[name])
+    def _step(
+        self, pixels: torch.Tensor, shares: torch.Tensor, number: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        with self.arithmetic.autocast():
+            logits = self.network(self._normalize(pixels)).float()
+            loss = cross_entropy(logits, shares, label_smoothing=self.config.label_smoothing)
+        self.optimization.step(loss, self.scaler, number)
+        self.average.update(number + 1)
+        return loss.detach(), logits.detach()
 
     @torch.inference_mode()
-    def validate(self, photos: PreparedPhotos) -> tuple[float, float]:
+    def _validate(self) -> tuple[float, float]:
         """Loss and accuracy of the averaged weights."""
-        self.average.eval()
-        pixels = torch.from_numpy(photos.pixels).permute(0, 3, 1, 2)
-        logits = torch.cat(
-            [
-                self.average(self._normalize(part.to(self.device)))
-                for part in pixels.split(EVALUATION_BATCH)
-            ]
-        ).cpu()
-        labels = torch.from_numpy(photos.labels)
+        pixels = torch.from_numpy(self._validation.pixels).permute(0, 3, 1, 2)
+        with self.arithmetic.autocast():
+            logits = torch.cat(
+                [
+                    self.average.network(self._normalize(part.to(self.arithmetic.device)))
+                    for part in pixels.split(EVALUATION_BATCH)
+                ]
+            )
+        logits, labels = logits.float().cpu(), torch.from_numpy(self._validation.labels)
         accuracy = float((logits.argmax(1) == labels).float().mean())
         return float(cross_entropy(logits, labels)), accuracy
+
+
+def train(training: Training, on_epoch: Callable[[EpochMetrics], None]) -> nn.Module:
+    """Go on with a training to the end of its schedule.
+
+    Args:
+        training: just made, or restored.
+        on_epoch: called between two epochs, for checkpoints, progress and tracking.
+
+    Returns:
+        The network with the average of its weights, on the CPU and in evaluation mode.
+
+    Raises:
+        TrainingError: the loss is no longer a number.
+    """
+    while training.epoch < training.config.epochs:
+        on_epoch(training.run_epoch())
+    return training.average.network.cpu()

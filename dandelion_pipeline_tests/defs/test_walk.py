@@ -6,16 +6,20 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from dandelion_pipeline.defs.tracking import EXPERIMENT
-from dandelion_pipeline.errors import TrainingError
+from dandelion_pipeline.errors import TrackingUnavailable, TrainingError
+from dandelion_pipeline.images.clean import CLEAN_IMAGES
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, Manifest
-from dandelion_pipeline.storage.tables import read_snapshot
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.tables import read_snapshot, read_table
 from dandelion_pipeline.training.champion import DATASET
 from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.dataset import DatasetInfo
+from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
+from dandelion_pipeline.training.fit import fit
 from dandelion_pipeline.training.gate import GATE_CHECKS
+from dandelion_pipeline.training.photos import reviewed
 from dandelion_pipeline.training.pictures import (
     CONFUSION_MATRIX,
     CURVES,
@@ -23,6 +27,7 @@ from dandelion_pipeline.training.pictures import (
     RELIABILITY,
     WORST_MISTAKES,
 )
+from dandelion_pipeline.training.train import EpochMetrics
 from dandelion_pipeline_tests.defs.conftest import DAY, Place
 from dandelion_pipeline_tests.defs.test_definitions import WALK
 from serving.proof import proven_engine
@@ -158,3 +163,22 @@ def test_a_server_takes_the_model_in_either_precision(place: Place, manifest: Ma
     assert manifest.golden is not None
     assert proven_engine(bundle, int8=False).graph == ONNX_FILE
     assert proven_engine(bundle, int8=True).graph in {INT8_FILE, ONNX_FILE}
+
+
+def test_a_run_goes_on_from_a_checkpoint_and_says_so(place: Place, manifest: Manifest) -> None:
+    config = TINY.model_copy(update={"seed": 3})
+    photos = reviewed(place.store, read_table(place.store, layout.table(CLEAN_IMAGES, DAY)))
+
+    def fail(row: EpochMetrics) -> None:
+        raise TrackingUnavailable("MLflow", "it did not answer", "Start it")
+
+    with pytest.raises(TrackingUnavailable):
+        fit(place.store, build_dataset(photos, place.settings.split_salt).used, config, fail)
+    second = open_bundle(place.store, place.pipeline.train(config)).manifest
+    assert second.data.hash == manifest.data.hash
+    events = dg.DagsterInstance.get().all_logs(second.dagster_run)
+    assert any("going on after epoch 1/2" in event.message for event in events)
+    client = MlflowClient(place.settings.tracking_uri)
+    history = client.get_metric_history(second.mlflow_run, "validation_loss")
+    assert [point.step for point in history] == [1, 2]
+    assert place.store.list_objects(layout.CHECKPOINTS) == []

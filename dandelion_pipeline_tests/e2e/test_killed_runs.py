@@ -72,6 +72,12 @@ class Place:
         trains = any("epoch" in message for message in messages)
         return int(found.group(1)) if found and trains else None
 
+    def went_on(self, run_id: str) -> bool:
+        """Whether a run began where another one was killed."""
+        with dg.DagsterInstance.get() as instance:
+            entries = instance.all_logs(run_id)
+        return any("going on after epoch" in entry.message for entry in entries)
+
     def free_slots(self) -> bool:
         """Whether nobody holds the slot of the training pool."""
         with dg.DagsterInstance.get() as instance:
@@ -132,6 +138,7 @@ def test_a_killed_training_is_noticed_lets_go_of_its_slot_and_is_run_again(
     wait_until(lambda: place.retries(first)[0].is_finished, PATIENCE)
     (again,) = place.retries(first)
     assert again.status is dg.DagsterRunStatus.SUCCESS
+    assert place.went_on(again.run_id)
     assert place.free_slots()
     wait_until(lambda: mlflow_status(again.run_id) == ["FINISHED"], PATIENCE)
     assert len(releases()) in ({1} if before == 0 else {before, before + 1})

@@ -12,6 +12,7 @@ from dandelion_pipeline.storage.store import Store, StoredObject
 from dandelion_pipeline.storage.tables import read_table, write_snapshot, write_table
 from dandelion_pipeline.storage.upkeep import (
     Orphan,
+    abandoned_trainings,
     damaged_tables,
     older_than,
     remove,
@@ -134,3 +135,12 @@ def test_every_flip_in_a_days_table_is_found(tmp_path: Path) -> None:
             unharmed += 1
             assert read_table(store, key) == pa.table({"sha256": ["a", "b"], "size": [1, 2]})
     assert unharmed < len(whole) / 2
+
+
+def test_a_checkpoint_is_an_orphan_once_nobody_writes_it_any_more(store: Store) -> None:
+    store.put(layout.checkpoint("a" * 64), b"weights")
+    (abandoned,) = abandoned_trainings(store)
+    assert abandoned.name == layout.checkpoint("a" * 64)
+    assert older_than([abandoned], timedelta(hours=1)) == []
+    assert list(remove(store, [abandoned])) == [(abandoned, True)]
+    assert abandoned_trainings(store) == []

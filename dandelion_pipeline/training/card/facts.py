@@ -42,10 +42,7 @@ def _of_data(card: Card) -> Iterator[str]:
             f"same kind may be anything {between(metrics.accuracy_interval)}."
         )
     validation = sum(counts.get(VALIDATION, 0) for counts in manifest.data.counts.values())
-    yield (
-        f"The epoch that was kept and the temperature were both chosen on the same {validation} "
-        "validation photos."
-    )
+    yield f"Its temperature was fitted on {validation} validation photos."
     if metrics.calibration is not None:
         yield _of_calibration(metrics.calibration)
 
