@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from dandelion_pipeline.storage import layout
+
 INIT = Path(__file__).parent.parent / "docker" / "minio" / "init.sh"
 
 
@@ -115,9 +117,12 @@ def test_init_leaves_keys_neither_in_arguments_nor_in_files(container: Container
 
 def test_old_versions_go_after_as_many_days_as_were_asked(container: Container) -> None:
     container.run_init(DANDELION_KEEP_OLD_VERSIONS_DAYS="90")
-    (rule,) = json.loads((container.folder / "ilm-stdin").read_text())["Rules"]
+    rule, checkpoints = json.loads((container.folder / "ilm-stdin").read_text())["Rules"]
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
     assert "Days" not in rule["Expiration"]  # that would delete what is live
+    assert checkpoints["Filter"] == {"Prefix": layout.CHECKPOINTS}
+    assert checkpoints["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert "Expiration" not in checkpoints
 
 
 def test_the_pipeline_gets_one_bucket_and_cannot_delete_for_good(container: Container) -> None:

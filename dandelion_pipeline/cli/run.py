@@ -8,7 +8,14 @@ import typer
 from dandelion_pipeline.cli.images import LABELS_HELP, SOURCE_HELP, bring_in, split_labels
 from dandelion_pipeline.cli.report import out, say, show_model
 from dandelion_pipeline.cli.store_choice import S3PortOption, StoreOption, chosen_store
-from dandelion_pipeline.errors import BundleError, DatasetError, Interrupted, Refused, SourceError
+from dandelion_pipeline.errors import (
+    BundleError,
+    CheckFailed,
+    DatasetError,
+    Interrupted,
+    Refused,
+    SourceError,
+)
 from dandelion_pipeline.images.intake import REJECTED, intake_rows, real_labels, waiting_days
 from dandelion_pipeline.images.landing import FIRST_DAY, ImportSummary, is_ingested, today
 from dandelion_pipeline.images.sources import PhotoSource, open_source
@@ -30,7 +37,7 @@ def run(
     images: Annotated[str, typer.Option(help=SOURCE_HELP)] = "",
     labels: Annotated[str, typer.Option(help=LABELS_HELP)] = "",
     preset: Annotated[
-        Preset | None, typer.Option(help="Default: best; for the generated sample, fast.")
+        Preset | None, typer.Option(help="Default: best; for the generated sample, sample.")
     ] = None,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train even if nothing changed.")
@@ -70,11 +77,14 @@ def _made(
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  Dagster takes seconds
 
     pipeline = Pipeline(settings)
-    _ingest(pipeline, waiting_days(store))
-    if source and brought:
+    try:
+        _ingest(pipeline, waiting_days(store))
+    except CheckFailed:  # if that is why, it is the better answer
         _check_accepted(store, source, brought)
+        raise
+    _check_accepted(store, source, brought)
     dataset = preview_dataset(store, settings.split_salt)
-    config = TrainingConfig.of(preset or (Preset.FAST if dataset.is_sample else Preset.BEST))
+    config = TrainingConfig.of(preset or (Preset.SAMPLE if dataset.is_sample else Preset.BEST))
     unchanged = None if retrain else _same_as_live(store, dataset.hash, config)
     return unchanged or open_bundle(store, pipeline.train(config)).manifest
 
@@ -134,8 +144,12 @@ def _check_count(source: PhotoSource) -> None:
         )
 
 
-def _check_accepted(store: Store, source: PhotoSource, brought: ImportSummary) -> None:
+def _check_accepted(
+    store: Store, source: PhotoSource | None, brought: ImportSummary | None
+) -> None:
     """Refuse to train on what was there before if nothing of the source is a photo."""
+    if source is None or brought is None:
+        return
     mine = [r for r in intake_rows(store) if (r["label"], r["sha256"]) in brought.photos]
     if mine and all(row["status"] == REJECTED for row in mine):
         raise SourceError(

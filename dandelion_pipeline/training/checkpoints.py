@@ -9,6 +9,7 @@ on the same machine with the same number of threads.
 
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -47,10 +48,24 @@ class Checkpoint:
         said = {"format": FORMAT, "data": data_hash, "config": config.model_dump(mode="json")}
         self._store = store
         self.key = layout.checkpoint(sha256_hex(json.dumps(said, sort_keys=True).encode()))
+        self._writer = ThreadPoolExecutor(1, "checkpoint")
+        self._writing: Future[None] | None = None
 
     def save(self, training: Training) -> None:
-        """Keep a training that is between two epochs, in place of what was kept of it before."""
-        self._store.put(self.key, capture(training))
+        """Keep a training that is between two epochs, in place of what was kept of it before.
+
+        It is written while the next epoch runs. Whatever went wrong with that is raised at the next
+        call; until then, what was kept before is there.
+        """
+        data = capture(training)
+        if self._writing is not None:
+            self._writing.result()
+        self._writing = self._writer.submit(self._store.put, self.key, data)
+
+    def wait(self) -> None:
+        """Wait until what was saved last is written, or cannot be."""
+        if self._writing is not None:
+            wait([self._writing])
 
     def restore(self, training: Training) -> bool:
         """Bring a training that has not begun to where it was kept; False if it never was.
@@ -74,9 +89,11 @@ class Checkpoint:
         try:
             yield
         except BaseException as error:
+            self.wait()
             if isinstance(error, PermanentError) or not isinstance(error, Exception):
                 self._store.delete(self.key)
             raise
+        self.wait()
         self._store.delete(self.key)
 
 

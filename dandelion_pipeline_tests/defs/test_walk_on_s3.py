@@ -52,7 +52,10 @@ def test_photos_become_a_live_model_in_a_bucket_and_again_without_a_put(
     live = log.live(place.store)
     assert live.version == version
     open_bundle(place.store, version, live.manifest_sha256).verify()
-    assert {request.method for request in proxy.requests} == {"GET", "HEAD", "PUT"}
+    deleted = [request.path for request in proxy.requests if request.method == "POST"]
+    assert len(deleted) == 1  # the checkpoint of the training that ended
+    assert deleted[0].endswith("?delete")
+    assert {request.method for request in proxy.requests} == {"GET", "HEAD", "PUT", "POST"}
     proxy.requests.clear()
     ingest(place)
     assert {request.method for request in proxy.requests} <= {"GET", "HEAD"}

@@ -98,10 +98,12 @@ def test_mlflow_has_the_run_with_its_plots(stack: Stack) -> None:
     assert metrics["test_accuracy"] == pytest.approx(stack.manifest.metrics.accuracy)
     listed = httpx.get(f"{api}/artifacts/list", params={**run, "path": "plots"}).json()
     plots = {file["path"] for file in listed["files"]}
-    assert plots == {"plots/learning_curves.png", "plots/confusion_matrix.png"}
+    names = {"learning_curves.png", "confusion_matrix.png", "reliability.png", "slices.png"}
+    names |= {"roc_and_precision_recall.png", "grad_cam.jpeg"}
+    assert plots - {"plots/worst_mistakes.jpeg"} == {f"plots/{name}" for name in names}
     for plot in plots:
         picture = httpx.get(stack.url("MLFLOW", "/get-artifact"), params={**run, "path": plot})
-        assert picture.content.startswith(b"\x89PNG")
+        assert picture.content.startswith((b"\x89PNG", b"\xff\xd8\xff"))
 
 
 def test_a_port_that_is_taken_is_named_with_the_setting_to_change(stack: Stack, home: Home) -> None:

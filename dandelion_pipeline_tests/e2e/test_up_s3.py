@@ -72,7 +72,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     ports["DANDELION_S3_PORT"] = str(free_s3_port())
     empty = Installation({**clean_env(folder / "home"), **ports}, "")
     photos = str(folder / "photos")
-    done = empty.dandelion("run", "--store", "s3", "--images", photos, "--preset", "fast")
+    done = empty.dandelion("run", "--store", "s3", "--images", photos, "--preset", "sample")
     assert done.returncode == 0, done.stderr
     return Installation(empty.env, done.stdout)
 

@@ -49,13 +49,19 @@ mc mb --ignore-existing "store/$bucket" ||
 mc version enable "store/$bucket" ||
     fail "versioning of $bucket cannot be turned on" "docker compose logs minio"
 
-# Replaces the bucket's rules: this file is where they are written down.
+# Replaces the bucket's rules: this file is where they are written down. A training replaces its
+# checkpoint, of some 180 MB, after each epoch.
 mc ilm rule import "store/$bucket" <<RULES ||
 {"Rules": [{
   "ID": "old-versions",
   "Status": "Enabled",
   "Expiration": {"ExpiredObjectDeleteMarker": true},
   "NoncurrentVersionExpiration": {"NoncurrentDays": $DANDELION_KEEP_OLD_VERSIONS_DAYS}
+}, {
+  "ID": "checkpoints",
+  "Status": "Enabled",
+  "Filter": {"Prefix": "checkpoints/"},
+  "NoncurrentVersionExpiration": {"NoncurrentDays": 1}
 }]}
 RULES
     fail "the lifecycle rule of $bucket cannot be set" "docker compose logs minio"
