@@ -31,7 +31,10 @@ from dandelion_pipeline_tests.stack.services import Service, Services, running_s
 
 PATIENCE = 240  # Dagster's daemon loads a code server that was started anew once a minute
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(5 * PATIENCE)]
-TRAINING = {"epochs": 12, "size": 32, "batch_size": 8}
+OPS = {
+    "trained_model": {"config": {"epochs": 12, "size": 32, "batch_size": 8}},
+    "published_model": {"config": {"force_reason": "a network so small is never good enough"}},
+}
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Place:
     def launch(self) -> str:
         """Ask for a training, as the UI does, and give the run once it trains."""
         config = self.workspace.with_name("config.yaml")
-        config.write_text(yaml.safe_dump({"ops": {"trained_model": {"config": TRAINING}}}))
+        config.write_text(yaml.safe_dump({"ops": OPS}))
         where = ["-w", str(self.workspace), "-j", "training_job", "-c", str(config)]
         command = [sys.executable, "-W", "ignore", "-m", "dagster", "job", "launch", *where]
         subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
