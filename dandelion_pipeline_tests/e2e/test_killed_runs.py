@@ -68,12 +68,12 @@ class Place:
         return [run for run in self.runs() if run.parent_run_id == run_id]
 
     def worker(self, run_id: str) -> int | None:
-        """The process that trains, once it does."""
+        """The process that trains, once the checkpoint of its first epoch is written."""
         with dg.DagsterInstance.get() as instance:
             messages = [entry.message for entry in instance.all_logs(run_id)]
         found = re.search(r"Executing steps in process \(pid: (\d+)\)", "\n".join(messages))
-        trains = any("epoch" in message for message in messages)
-        return int(found.group(1)) if found and trains else None
+        kept = any("epoch   2/" in message for message in messages)
+        return int(found.group(1)) if found and kept else None
 
     def went_on(self, run_id: str) -> bool:
         """Whether a run began where another one was killed."""

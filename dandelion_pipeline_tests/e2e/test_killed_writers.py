@@ -31,7 +31,7 @@ from dandelion_pipeline_tests.fault_proxy import Fault, FaultProxy, fault_proxy
 from dandelion_pipeline_tests.killing import Job, Kill, Moment, UploadCutter, Victim
 from dandelion_pipeline_tests.seaweedfs import S3Server
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 
 ROUNDS = {"file": 20, "s3": 4}  # a round takes up to eight times as long on S3
 AHEAD = 3  # victims that run while the one before is examined

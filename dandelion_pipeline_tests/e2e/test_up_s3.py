@@ -16,7 +16,7 @@ from dandelion_pipeline_tests.cli.test_store_choice import free_s3_port
 from dandelion_pipeline_tests.e2e.conftest import DANDELION, clean_env
 from dandelion_pipeline_tests.processes import free_port, running, signal_family, stop
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 
 PHOTOS = SampleSpec(per_class=20, size=(64, 48))
 
