@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import cache
 from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from threadpoolctl import ThreadpoolController
 
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.fingerprint import fingerprint
@@ -136,16 +138,26 @@ def _measure_all(store: Store, hashes: pa.Array, on_photo: Callable[[int, int], 
 
 
 def measure_photos(contents: Iterable[bytes]) -> Generator[dict[str, object], None, None]:
-    """What `measure_photo` says of each, in threads, in their order."""
+    """What `measure_photo` says of each, in threads, in their order.
+
+    BLAS gets one thread meanwhile: its others would wait for work by spinning, on the very cores
+    that decode photos.
+    """
     parcels = run_ahead(
         lambda parcel: [measure_photo(data) for data in parcel],
         _parcels(contents),
         size_of=lambda parcel: sum(map(len, parcel)),
         concurrency=os.cpu_count() or 1,
     )
-    with closing(parcels):
+    with _threads().limit(limits=1, user_api="blas"), closing(parcels):
         for rows in parcels:
             yield from rows
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """To look for the libraries takes longer than to measure ten photos."""
+    return ThreadpoolController()
 
 
 def _parcels(contents: Iterable[bytes]) -> Iterator[list[bytes]]:

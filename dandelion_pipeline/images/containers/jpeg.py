@@ -56,7 +56,8 @@ def essence(data: bytes) -> Essence:
         raise broken("it holds no picture")
     if scans * size[0] * size[1] > SCAN_BUDGET or len(kept) > _MAX_HEADERS:
         raise too_complex(f"its {size[0]} x {size[1]} pixels come in {scans} scans")
-    return Essence(b"".join([*kept, data[first_scan:end]]), *size, exif)
+    scans_alone = memoryview(data)[first_scan:end]  # some MB, and to copy them once is enough
+    return Essence(b"".join([*kept, scans_alone]), *size, exif)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
