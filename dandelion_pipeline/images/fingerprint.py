@@ -32,9 +32,7 @@ LEAST_DETAIL = 1.0
 PIXELS_BYTES = 8
 _SOME = 32  # rows and columns of pixels that count
 _STEPS = 24  # of a coefficient's byte to the root mean square of all of them
-_LONGEST = (
-    2 * SMALL_SIDE
-)  # a strip is brought down to it, and what is smaller than `SIDE` up to that
+_LONGEST = 2 * SMALL_SIDE  # rows or columns: so long is what is left of a strip
 
 _ROWS, _COLUMNS = np.mgrid[: HIGHEST + 1, : HIGHEST + 1]
 FREQUENCY: Floats = np.hypot(_ROWS, _COLUMNS).astype(np.float32)
