@@ -75,7 +75,12 @@ def says(criteria: list[Criterion], check: str) -> str:
         pytest.param(GOOD, real(0, 0), set(), NOT_WORSE, "is not worse than", id="equal"),
         pytest.param(GOOD, real(3, 2), set(), NOT_WORSE, "3 photos lost, 2 gained", id="luck"),
         pytest.param(
-            GOOD, real(9, 1), {NOT_WORSE, RECOGNISED}, NOT_WORSE, "9 photos lost, 1", id="worse"
+            GOOD,
+            real(9, 1),
+            {NOT_WORSE, RECOGNISED},
+            NOT_WORSE,
+            "is worse than the live model: 9 photos lost, 1",
+            id="worse",
         ),
         pytest.param(
             GOOD, real(8, 4, 2), {NOT_WORSE}, NOT_WORSE, "5.4% lower on 74", id="worse, by points"
