@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -19,6 +19,13 @@ def free_port() -> int:
     """A loopback port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections at a loopback port."""
+    with socket.socket() as caller:
+        caller.settimeout(5)
+        return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 def fresh_environment() -> dict[str, str]:
@@ -73,14 +80,32 @@ def stop(
 
 
 def signal_family(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    """Send a signal to a process and to all that descend from it."""
-    for pid in _family(process.pid):
+    """Send a signal to a process and to all that descend from it.
+
+    They are halted first: one that starts another at that moment would leave it behind.
+    """
+    family = _halted([process.pid])
+    for pid in family:
         os.kill(pid, how)
+    if how != signal.SIGSTOP:
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
-def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in _family(int(child)))]
+def _halted(family: list[int]) -> list[int]:
+    """Halt processes, and then all that descend from them."""
+    for pid in family:
+        os.kill(pid, signal.SIGSTOP)
+    found = [child for pid in family for child in _children(pid)]
+    new = [child for child in dict.fromkeys(found) if child not in family]
+    return _halted([*family, *new]) if new else family
+
+
+def _children(pid: int) -> list[int]:
+    """Those that any of its threads started."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in lists for child in each.read_text().split()]
 
 
 def answers(url: str, process: subprocess.Popen[bytes], patience: float) -> bool:
