@@ -20,6 +20,7 @@ from serving.limits import BodyLimitMiddleware
 from serving.models import Models
 from serving.problems import answer_errors_with_problems
 from serving.request_id import RequestIdMiddleware
+from serving.routes.services import Services
 from serving.settings import Settings, load_settings
 
 _ABOUT = """
@@ -60,9 +61,11 @@ def create_app(settings: Settings) -> FastAPI:
         description=_ABOUT,
         lifespan=lifespan,
     )
-    app.state.services = routes.Services(models)
-    app.include_router(routes.health)
-    app.include_router(routes.guarded, dependencies=DOCUMENTED_KEYS if settings.api_keys else [])
+    app.state.services = Services(models)
+    for router in routes.OPEN:
+        app.include_router(router)
+    for router in routes.GUARDED:
+        app.include_router(router, dependencies=DOCUMENTED_KEYS if settings.api_keys else [])
     answer_errors_with_problems(app)
     app.add_middleware(BodyLimitMiddleware)
     app.add_middleware(ApiKeyMiddleware, keys=settings.api_keys)
