@@ -1,0 +1,54 @@
+"""What is known of an answer once it is given: the prediction log and the metrics are told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from dandelion_pipeline.release.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Where the time of one photo went, in seconds."""
+
+    decode: float
+    """From bytes to the model's input, without the wait for a thread."""
+
+    queue: float
+    """From the prepared photo until its batch was begun."""
+
+    infer: float
+    """The batch that it was part of."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One photo, and what was said of it."""
+
+    prediction_id: str
+    """Names this answer alone, even if a client uses a request id twice; feedback refers to it."""
+
+    request_id: str
+    when: datetime
+    """UTC."""
+
+    photo: bytes
+    """The file as it came."""
+
+    format: str
+    """Of the photo: ``JPEG``, ``PNG``…"""
+
+    width: int
+    height: int
+    label: str
+    probabilities: Mapping[str, float]
+    manifest: Manifest
+    """Of the model that computed the probabilities."""
+
+    stages: Stages
+    batch: int
+    """How many photos its batch held."""
+
+
+Listener = Callable[[Answered], None]
+"""Is told of every answer, on the event loop: it must not wait for anything."""
