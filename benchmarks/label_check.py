@@ -108,7 +108,7 @@ def trained(photos: Photos, seed: int) -> npt.NDArray[np.float32]:
     """What a network sees that was trained quickly, wrong labels included."""
     labels, _ = changed(photos.labels, seed)
     pixels = np.stack([prepare(image, QUICK.preprocessing) for image in photos.images])
-    training = TrainingPhotos.of(photos.images, labels, QUICK.trained_size)
+    training = TrainingPhotos.of(photos.images, labels, QUICK.size)
     validation = PreparedPhotos(pixels[::10], labels[::10])
     classes = int(labels.max()) + 1
     network = train(Training(training, validation, classes, QUICK), lambda row: None)

@@ -113,7 +113,7 @@ class Ours:
         labels = np.arange(len(images)) % 2
         prepared = np.stack([prepare(i, config.preprocessing) for i in images[:VALIDATION]])
         validation = PreparedPhotos(prepared, labels[:VALIDATION])
-        training = TrainingPhotos.of(images, labels, config.trained_size)
+        training = TrainingPhotos.of(images, labels, config.size)
         self._photos, self._config = training, config
         self._training = Training(training, validation, 2, config)
 
@@ -130,7 +130,9 @@ class Ours:
         started = time.perf_counter()
         for batch in torch.randperm(len(self._photos.labels)).split(self._config.batch_size):
             pixels, labels = self._photos.pixels[batch], self._photos.labels[batch]
-            augment(pixels.to(device), self._photos.aspects[batch], labels.to(device))
+            augment(
+                pixels.to(device), self._photos.aspects[batch], labels.to(device), self._config.size
+            )
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return time.perf_counter() - started
@@ -140,7 +142,7 @@ def main(size: int) -> None:
     """Measure, and print one table."""
     spec = SampleSpec(per_class=PHOTOS // 2, size=(275, 183))
     photos = [data for _, _, data in generate(spec)]
-    config = TrainingConfig(epochs=ROUNDS + 1, size=size, training_scale=1.0, batch_size=BATCH)
+    config = TrainingConfig(epochs=ROUNDS + 1, size=size, early_share=0, batch_size=BATCH)
     arithmetic = Arithmetic.of(config.device, config.precision)
     loops = {
         f"ours, {arithmetic.precision}": Ours(photos, config),

@@ -127,7 +127,7 @@ class Augmentation:
 
     @torch.no_grad()
     def __call__(
-        self, pixels: torch.Tensor, aspects: torch.Tensor, labels: torch.Tensor
+        self, pixels: torch.Tensor, aspects: torch.Tensor, labels: torch.Tensor, size: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Views of photos, and what each shows.
 
@@ -135,15 +135,14 @@ class Augmentation:
             pixels: 8-bit, shape ``(N, 3, S, S)``.
             aspects: width over height of each photo, shape ``(N,)``, on the CPU.
             labels: classes by number, shape ``(N,)``.
+            size: width and height of the views, in pixels.
 
         Returns:
             float32 pixels ``(N, 3, size, size)`` from 0 to 255, channels last, and the share of
             each class, shape ``(N, classes)``.
         """
         knobs = self._config
-        views = random_views(
-            pixels, aspects, knobs.trained_size, knobs.smallest_crop, knobs.rotation
-        )
+        views = random_views(pixels, aspects, size, knobs.smallest_crop, knobs.rotation)
         if knobs.color_jitter:
             views = recoloured(views, knobs.color_jitter)
         if knobs.erasing:

@@ -24,7 +24,7 @@ from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.train import EpochMetrics, Training
 
-FORMAT = 1
+FORMAT = 2
 """Change it with whatever `capture` writes, or with what an epoch does."""
 
 _GENERATOR = "generator"
@@ -114,8 +114,8 @@ def capture(training: Training) -> bytes:
         "history": [asdict(row) for row in training.history],
         "scaler": training.scaler.state_dict(),
     }
-    whole = {name: value.contiguous() for name, value in tensors.items()}
-    return save(whole, metadata={_SAID: json.dumps(said)})
+    laid_out = {name: _channels_last(value).contiguous() for name, value in tensors.items()}
+    return save(laid_out, metadata={_SAID: json.dumps(said)})
 
 
 def restore(training: Training, data: bytes) -> None:
@@ -125,7 +125,8 @@ def restore(training: Training, data: bytes) -> None:
         ObjectDamaged: these are not the bytes of such a training; it is as it was.
     """
     try:
-        tensors, said = load(data), _header(data)
+        tensors = {name: _channels_first(value) for name, value in load(data).items()}
+        said = _header(data)
         moments = _moments(training, tensors)
         network, average = (_part(tensors, name) for name in ("network", "average"))
         history = [EpochMetrics(**row) for row in said["history"]]
@@ -164,6 +165,16 @@ def _moments(
 def _check_fits(ours: Mapping[str, torch.Tensor], theirs: Mapping[str, torch.Tensor]) -> None:
     if {n: t.shape for n, t in ours.items()} != {n: t.shape for n, t in theirs.items()}:
         raise ValueError("its network has other layers")
+
+
+def _channels_last(tensor: torch.Tensor) -> torch.Tensor:
+    """As the weights of convolutions lie in memory, so that they need not be copied first."""
+    return tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 else tensor  # noqa: PLR2004
+
+
+def _channels_first(tensor: torch.Tensor) -> torch.Tensor:
+    """Undo `_channels_last`."""
+    return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor  # noqa: PLR2004
 
 
 def _named(part: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -43,14 +43,17 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(default=50, ge=1, description="Passes over the training photos")
-    size: int = Field(default=128, ge=32, le=512, description="Input width and height, pixels")
-    training_scale: float = Field(
-        default=0.875, gt=0, le=2, description="Width of training crops, in terms of size"
+    epochs: int = Field(default=70, ge=1, description="Passes over the training photos")
+    size: int = Field(default=144, ge=32, le=512, description="Input width and height, pixels")
+    early_share: float = Field(
+        default=0.6, ge=0, le=1, description="Share of epochs, the first ones, on smaller crops"
     )
-    batch_size: int = Field(default=16, ge=2, description="Photos per optimisation step")
+    early_scale: float = Field(
+        default=7 / 9, gt=0, le=1, description="Width of those crops, in terms of size"
+    )
+    batch_size: int = Field(default=32, ge=2, description="Photos per optimisation step")
     learning_rate: float = Field(
-        default=1e-3, gt=0, description="Peak learning rate, between warm-up and cosine"
+        default=1.4e-3, gt=0, description="Peak learning rate, between warm-up and cosine"
     )
     warmup: float = Field(
         default=0.2, gt=0, lt=1, description="Share of all steps in which the rate rises"
@@ -78,7 +81,7 @@ class TrainingConfig(BaseModel):
         default=0.98, ge=0, lt=1, description="Decay of the averaged weights, per step"
     )
     center_crop: float = Field(
-        default=0.875, gt=0, le=1, description="Share of the shorter side kept for evaluation"
+        default=1.0, gt=0, le=1, description="Share of the shorter side kept for evaluation"
     )
     seed: int = Field(default=0, ge=0, description="Seed of weights, order and augmentation")
     device: str = Field(
@@ -113,10 +116,10 @@ class TrainingConfig(BaseModel):
         """The configuration of a preset, with some knobs turned."""
         return cls(**{**_PRESETS[preset], **changes})
 
-    @property
-    def trained_size(self) -> int:
-        """Width and height of training crops, pixels."""
-        return round(self.size * self.training_scale)
+    def crop_size(self, epoch: int) -> int:
+        """Width and height of training crops in an epoch, pixels; epochs count from 0."""
+        early = epoch < round(self.early_share * self.epochs)
+        return round(self.size * self.early_scale) if early else self.size
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -126,6 +129,12 @@ class TrainingConfig(BaseModel):
 
 _PRESETS: dict[Preset, dict[str, Any]] = {
     Preset.SAMPLE: {"epochs": 12, "size": 64, "batch_size": 32, "ema_decay": 0.95},
-    Preset.FAST: {"epochs": 30, "size": 96, "training_scale": 5 / 6},
+    Preset.FAST: {
+        "epochs": 28,
+        "size": 112,
+        "early_share": 0.5,
+        "early_scale": 4 / 7,
+        "center_crop": 0.875,
+    },
     Preset.BEST: {},
 }

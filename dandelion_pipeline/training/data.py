@@ -1,13 +1,14 @@
 """Photos of a split, decoded once and kept in memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import torch
 from PIL import Image
+from torch.nn.functional import interpolate
 
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.kept import read_kept
@@ -49,6 +50,14 @@ class TrainingPhotos:
             pixels.append(torch.from_numpy(np.array(square)).permute(2, 0, 1))
             aspects.append(image.width / image.height)
         return cls(torch.stack(pixels), torch.tensor(aspects), torch.from_numpy(labels))
+
+    def shrunk(self, size: int) -> "TrainingPhotos":
+        """The same photos, no larger than crops of ``size`` pixels can use."""
+        side = round(size * SPARE)
+        if side >= self.pixels.shape[-1]:
+            return self
+        pixels = interpolate(self.pixels, (side, side), mode="bilinear", antialias=True)
+        return replace(self, pixels=pixels)
 
 
 @dataclass(frozen=True)

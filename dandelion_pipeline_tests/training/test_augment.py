@@ -6,6 +6,7 @@ from torchvision.transforms.v2 import functional
 
 from dandelion_pipeline.training.augment import Augmentation, erased, random_views, recoloured
 from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.data import SPARE, TrainingPhotos
 
 MEAN = torch.full((1, 3, 1, 1), 120.0)
 
@@ -86,19 +87,31 @@ def test_erasing_covers_a_part_of_some_photos_with_one_colour() -> None:
 def test_every_photo_says_what_it_shows_when_two_are_mixed() -> None:
     config = TrainingConfig(size=32, mixing=1.0)
     augment = Augmentation(config, 3, MEAN)
-    pixels, shares = augment(photos(6), torch.ones(6), torch.tensor([0, 1, 2, 0, 1, 2]))
+    pixels, shares = augment(photos(6), torch.ones(6), torch.tensor([0, 1, 2, 0, 1, 2]), 40)
     assert shares.sum(1).tolist() == pytest.approx([1.0] * 6)
-    assert pixels.shape == (6, 3, config.trained_size, config.trained_size)
+    assert pixels.shape == (6, 3, 40, 40)
     assert pixels.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_same_generator_gives_the_same_views() -> None:
     config = TrainingConfig(size=32, mixing=0.5, erasing=0.5, rotation=20)
     augment = Augmentation(config, 2, MEAN)
-    batch = photos(6), torch.ones(6), torch.tensor([0, 1] * 3)
+    batch = photos(6), torch.ones(6), torch.tensor([0, 1] * 3), 32
     state = torch.get_rng_state()
     first, labels = augment(*batch)
     torch.set_rng_state(state)
     second, again = augment(*batch)
     assert first.equal(second)
     assert labels.equal(again)
+
+
+def test_photos_are_shrunk_to_what_small_crops_need_and_never_enlarged() -> None:
+    kept = TrainingPhotos(photos(3), torch.ones(3), torch.tensor([0, 1, 0]))
+    side = kept.pixels.shape[-1]
+    small = kept.shrunk(side // 3)
+    assert small.pixels.shape == (3, 3, round(side // 3 * SPARE), round(side // 3 * SPARE))
+    assert small.pixels.dtype == torch.uint8
+    assert torch.allclose(
+        small.pixels.float().mean((2, 3)), kept.pixels.float().mean((2, 3)), atol=2
+    )
+    assert kept.shrunk(side) is kept

@@ -22,3 +22,13 @@ def test_a_knob_that_makes_no_sense_is_refused(knob: dict[str, object]) -> None:
 
 def test_evaluation_and_serving_share_the_input_size() -> None:
     assert TrainingConfig(size=96).preprocessing.size == 96
+
+
+def test_the_first_epochs_see_smaller_crops() -> None:
+    config = TrainingConfig(epochs=10, size=96, early_share=0.3, early_scale=0.5)
+    assert [config.crop_size(epoch) for epoch in range(10)] == [48] * 3 + [96] * 7
+
+
+def test_without_an_early_share_all_crops_have_the_size_of_the_input() -> None:
+    config = TrainingConfig(epochs=2, size=96, early_share=0)
+    assert [config.crop_size(epoch) for epoch in range(2)] == [96, 96]
