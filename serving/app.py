@@ -16,7 +16,8 @@ from dandelion_pipeline.errors import DandelionError, SettingsError
 from dandelion_pipeline.storage.location import open_store
 from serving import routes
 from serving.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
-from serving.limits import BodyLimitMiddleware
+from serving.batching import Batcher
+from serving.limits import BodyLimitMiddleware, RoomMiddleware
 from serving.models import Models
 from serving.problems import answer_errors_with_problems
 from serving.request_id import RequestIdMiddleware
@@ -44,13 +45,16 @@ def create_app(settings: Settings) -> FastAPI:
         SettingsError: the store's address makes no sense.
     """
     models = Models(open_store(settings.store), int8=settings.int8)
+    batcher = Batcher(settings.queue, settings.deadline_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await to_thread.run_sync(models.look)
         follower = asyncio.create_task(models.follow(settings.poll_seconds))
         follower.add_done_callback(_report_a_bug)
+        batcher.start()
         yield
+        await batcher.stop()
         follower.cancel()
         with suppress(asyncio.CancelledError):
             await follower
@@ -61,12 +65,13 @@ def create_app(settings: Settings) -> FastAPI:
         description=_ABOUT,
         lifespan=lifespan,
     )
-    app.state.services = Services(models)
+    app.state.services = Services(models, batcher)
     for router in routes.OPEN:
         app.include_router(router)
     for router in routes.GUARDED:
         app.include_router(router, dependencies=DOCUMENTED_KEYS if settings.api_keys else [])
     answer_errors_with_problems(app)
+    app.add_middleware(RoomMiddleware, batcher=batcher)
     app.add_middleware(BodyLimitMiddleware)
     app.add_middleware(ApiKeyMiddleware, keys=settings.api_keys)
     app.add_middleware(RequestIdMiddleware)  # added last: a request meets it first

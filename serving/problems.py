@@ -1,22 +1,25 @@
 """Every error of the API, as a problem document (RFC 9457) that says what to do about it."""
 
 import logging
+import math
 from http import HTTPStatus
 from typing import cast
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from dandelion_pipeline.errors import DandelionError, ImageRefused
-from dandelion_pipeline.images.decode import MAX_BYTES
+from serving.batching import Busy
 from serving.request_id import HEADER, request_id
 from serving.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
+MOST_FILES = 64
+"""Photos in one request."""
 
 _STATUS_OF_REASON = {
     "empty": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -26,6 +29,9 @@ _STATUS_OF_REASON = {
     "too_many_pixels": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too_complex": HTTPStatus.UNPROCESSABLE_ENTITY,
 }
+_CLIENT_GONE = 499
+"""Nobody reads it; logs and metrics do. Source: nginx."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -68,15 +74,45 @@ def photo_refused(error: ImageRefused) -> ApiProblem:
     )
 
 
-def body_too_large() -> ApiProblem:
-    """The request is larger than any photo that would be accepted."""
+def body_too_large(limit: int) -> ApiProblem:
+    """The request is larger than any that would be accepted.
+
+    Args:
+        limit: bytes of photos that it may hold.
+    """
     return photo_refused(
         ImageRefused(
             "too_large",
             "the request",
-            f"a photo may have {MAX_BYTES / 1e6:.0f} MB at most",
-            "Send a smaller copy",
+            f"{limit / 1e6:.0f} MB of photos may come at most",
+            "Send less, or smaller copies",
         )
+    )
+
+
+def too_many_files(files: int) -> ApiProblem:
+    """The request holds more photos than are answered at once."""
+    return ApiProblem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        kind="too-many-files",
+        title="There are too many files",
+        detail=f"These are {files}, and {MOST_FILES} may come at once. Send several requests.",
+    )
+
+
+def busy(seconds: float) -> ApiProblem:
+    """There is more to do than can be done in time.
+
+    Args:
+        seconds: after which another try makes sense.
+    """
+    after = math.ceil(max(seconds, 1))
+    return ApiProblem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        kind="busy",
+        title="The API is busy",
+        detail=f"Nothing was done with this request. Send it again after {after} s.",
+        headers={"Retry-After": str(after)},
     )
 
 
@@ -98,22 +134,25 @@ def no_key() -> ApiProblem:
     )
 
 
-def response_for(error: HTTPException, scope: Scope) -> Response:
+def document(error: HTTPException, scope: Scope) -> Problem:
     """The problem document for an HTTP error; `ApiProblem` says more than others."""
-    name = request_id(scope)
     known = error if isinstance(error, ApiProblem) else None
-    problem = Problem(
+    return Problem(
         type=f"urn:dandelion:problem:{known.kind}" if known else "about:blank",
         title=known.title if known else HTTPStatus(error.status_code).phrase,
         status=error.status_code,
         detail=error.detail,
         reason=known.reason if known else None,
-        request_id=name,
+        request_id=request_id(scope),
     )
+
+
+def response_for(error: HTTPException, scope: Scope) -> Response:
+    """The answer to a request that met an HTTP error."""
     return Response(
-        problem.model_dump_json(exclude_none=True),
+        document(error, scope).model_dump_json(exclude_none=True),
         error.status_code,
-        headers={**(error.headers or {}), HEADER: name},
+        headers={**(error.headers or {}), HEADER: request_id(scope)},
         media_type=MEDIA_TYPE,
     )
 
@@ -123,6 +162,8 @@ def answer_errors_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(DandelionError, _our_error)
+    app.add_exception_handler(Busy, _busy)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -136,6 +177,14 @@ async def _our_error(request: Request, error: Exception) -> Response:
     return await _bug(request, error)
 
 
+async def _busy(request: Request, error: Exception) -> Response:
+    return response_for(busy(cast("Busy", error).seconds), request.scope)
+
+
+async def _gone(request: Request, _: Exception) -> Response:
+    return Response(status_code=_CLIENT_GONE, headers={HEADER: request_id(request.scope)})
+
+
 async def _invalid_request(request: Request, error: Exception) -> Response:
     invalid = cast("RequestValidationError", error)
     faults = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()]
@@ -144,7 +193,8 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
             HTTPStatus.UNPROCESSABLE_ENTITY,
             kind="invalid-request",
             title="The request is not as documented",
-            detail=f"{'; '.join(faults)}. Send the photo as the multipart field `file`.",
+            detail=f"{'; '.join(faults)}. Send a photo as the multipart field `file`, "
+            "or several as `files` to /predict/batch.",
         ),
         request.scope,
     )

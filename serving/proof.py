@@ -32,6 +32,7 @@ def proven_engine(bundle: Bundle, *, int8: bool) -> Engine:
         quick = Engine(bundle, INT8_FILE)
         wrong = _complaint(quick, bundle, lambda golden: golden.int8_tolerance)
         if wrong is None:
+            quick.warm_up()
             return quick
         _log.warning("Model %s answers in 32-bit floats: in 8 bits, %s", manifest.version, wrong)
     engine = Engine(bundle)
@@ -40,6 +41,7 @@ def proven_engine(bundle: Bundle, *, int8: bool) -> Engine:
         raise BundleError(
             f"model {manifest.version}", wrong, "Publish it again, or make another version live"
         )
+    engine.warm_up()
     return engine
 
 

@@ -19,15 +19,21 @@ class ModelRef(_Answer):
     mlflow_run: str = Field(description="The MLflow run that holds its curves and plots")
 
 
-class Prediction(_Answer):
+class PhotoPrediction(_Answer):
     """What the model sees in a photo."""
 
+    prediction_id: str = Field(description="The name of this very prediction")
     label: str = Field(description="The most probable class", examples=["dandelion"])
     confidence: float = Field(ge=0, le=1, description="Its probability", examples=[0.97])
     probabilities: dict[str, float] = Field(
         description="The probability of every class, in the model's order; they add up to 1",
         examples=[{"dandelion": 0.97, "grass": 0.03}],
     )
+
+
+class Prediction(PhotoPrediction):
+    """What the model sees in a photo, and which model it is."""
+
     model: ModelRef = Field(description="The model that computed this very answer")
     request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
 
@@ -84,4 +90,20 @@ class Problem(_Answer):
         description="Of a refused photo: `empty`, `broken`, `unknown_format`, `too_large`, "
         "`too_many_pixels` or `too_complex`",
     )
+    request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
+
+
+class BatchResult(_Answer):
+    """What came of one photo of a batch: a prediction or a problem."""
+
+    index: int = Field(description="Its place among the files that were sent, from 0 on")
+    prediction: PhotoPrediction | None = None
+    problem: Problem | None = None
+
+
+class BatchPrediction(_Answer):
+    """What the model sees in each of several photos."""
+
+    results: list[BatchResult] = Field(description="One for each file, in their order")
+    model: ModelRef = Field(description="The model that computed all of them")
     request_id: str = Field(description="The name of the request, also in `X-Request-ID`")

@@ -35,9 +35,15 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(default=2.0, ge=0.05, le=3600)
     """How often the API looks whether another model went live."""
 
-    int8: bool = False
-    """Whether to answer in 8-bit integers where a model agrees with itself in them: some three
-    times as fast. Off by default, so that what answers is what was judged."""
+    int8: bool = True
+    """Whether to answer in 8-bit integers where a model agrees with itself in them: two to five
+    times as fast."""
+
+    queue: int = Field(default=128, ge=1, le=100_000)
+    """How many photos may be decoded, wait or be inferred at once; more are answered with 503."""
+
+    deadline_seconds: float = Field(default=5.0, gt=0, le=600)
+    """How long a photo may wait for its turn before it is answered with 503."""
 
     @field_validator("api_keys", mode="before")
     @classmethod

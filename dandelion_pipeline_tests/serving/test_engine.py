@@ -60,8 +60,8 @@ def test_bytes_that_are_no_photo_are_refused_with_a_reason(store: Store) -> None
 @pytest.mark.parametrize(
     ("onnx", "changes", "complaint"),
     [
-        (b"this is no graph", {}, "ONNX Runtime cannot run it"),
-        (onnx_graph()[:-40], {}, "ONNX Runtime cannot run it"),
+        (b"this is no graph", {}, "OpenVINO cannot run it"),
+        (onnx_graph()[:-40], {}, "OpenVINO cannot run it"),
         (onnx_graph(size=SIZE + 1), {}, "inputs"),
         (onnx_graph(input_name="image"), {}, "inputs"),
         (onnx_graph(classes=3), {}, "outputs"),

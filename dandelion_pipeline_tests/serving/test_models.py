@@ -86,7 +86,7 @@ def test_a_broken_model_is_refused_once_and_the_old_one_answers_on(
         models.look()
     assert _live_version(models) == "first"
     assert models.trouble is not None
-    assert "ONNX Runtime cannot run it" in models.trouble.message
+    assert "OpenVINO cannot run it" in models.trouble.message
     assert [r.message.count("goes on with model first") for r in caplog.records] == [1]
 
 

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
 
@@ -159,7 +161,7 @@ def test_a_bug_is_answered_with_a_problem_that_gives_nothing_away(
     def broken(*_: object) -> None:
         raise RuntimeError("the secret is 1234")
 
-    monkeypatch.setattr(Engine, "classify", broken)
+    monkeypatch.setattr(Engine, "prepare", broken)
     response = api.post("/predict", files={"file": photo()}, headers={"X-Request-ID": "find-me"})
     _assert_problem(response, 500)
     assert response.headers["Connection"] == "close"
@@ -170,7 +172,13 @@ def test_a_bug_is_answered_with_a_problem_that_gives_nothing_away(
 
 def test_openapi_documents_every_route_with_its_problems(api: httpx.Client) -> None:
     document = api.get("/openapi.json").json()
-    assert set(document["paths"]) == {"/healthz", "/readyz", "/model", "/predict"}
+    assert set(document["paths"]) == {
+        "/healthz",
+        "/readyz",
+        "/model",
+        "/predict",
+        "/predict/batch",
+    }
     for path in document["paths"].values():
         for operation in path.values():
             assert operation["summary"]
@@ -180,3 +188,40 @@ def test_openapi_documents_every_route_with_its_problems(api: httpx.Client) -> N
             for error in errors.values():
                 assert set(error["content"]) == {"application/problem+json"}
     assert "security" not in document["paths"]["/predict"]["post"]
+
+
+def _send_many(api: httpx.Client, photos: list[bytes]) -> httpx.Response:
+    return api.post("/predict/batch", files=[("files", ("a.jpg", data)) for data in photos])
+
+
+def test_many_photos_are_answered_in_their_order_and_a_broken_one_spoils_none(
+    api: httpx.Client,
+) -> None:
+    response = _send_many(api, [photo(YELLOW), b"just text", photo(GREEN)])
+    first, refused, last = response.json()["results"]
+    assert response.json()["model"]["version"] == "first"
+    assert first["prediction"]["label"] == "dandelion"
+    assert last["prediction"]["label"] == "grass"
+    assert first["prediction"]["prediction_id"] != last["prediction"]["prediction_id"]
+    assert [first["problem"], refused["prediction"]] == [None, None]
+    assert refused["problem"]["reason"] == "unknown_format"
+    assert [one["index"] for one in response.json()["results"]] == [0, 1, 2]
+
+
+def test_64_photos_may_come_at_once_and_no_more(api: httpx.Client) -> None:
+    assert len(_send_many(api, [photo()] * 64).json()["results"]) == 64
+    problem = _assert_problem(_send_many(api, [photo()] * 65), 422)
+    assert "65" in str(problem["detail"])
+
+
+def test_a_busy_api_says_when_to_come_again(start_api: StartApi, store: Store) -> None:
+    tiny_models.publish(store, "first")
+    api = start_api(queue=1)
+    with ThreadPoolExecutor(16) as clients:
+        data = photo(size=4000, format="PNG")  # takes a while to decode
+        answers = list(clients.map(lambda _: _send(api, data), range(32)))
+    assert {answer.status_code for answer in answers} == {200, 503}
+    for answer in answers:
+        if answer.status_code == 503:
+            assert _assert_problem(answer, 503)["type"] == "urn:dandelion:problem:busy"
+            assert int(answer.headers["Retry-After"]) >= 1

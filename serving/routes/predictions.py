@@ -1,17 +1,25 @@
-"""What is in a photo."""
+"""What is in a photo, or in many."""
 
-from typing import Annotated, BinaryIO
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import uuid4
 
-from anyio import to_thread
 from fastapi import APIRouter, File, Request, UploadFile
 
-from serving.engine import Engine
+from dandelion_pipeline.errors import ImageRefused
+from serving.answered import Answered
+from serving.batching import Busy, Classified
+from serving.connection import while_connected
+from serving.problems import MOST_FILES, busy, document, photo_refused, too_many_files
 from serving.request_id import request_id
 from serving.routes.models import model_ref
-from serving.routes.services import AnyLiveModel, AnyServices, problems
-from serving.schemas import Prediction
+from serving.routes.services import AnyLiveModel, AnyServices, Services, problems
+from serving.schemas import BatchPrediction, BatchResult, PhotoPrediction, Prediction
 
 router = APIRouter(tags=["predictions"])
+
+_PHOTO = "A JPEG, PNG, WebP, GIF or BMP, 20 MB at most"
 
 
 @router.post(
@@ -23,21 +31,90 @@ async def predict(
     request: Request,
     services: AnyServices,
     live: AnyLiveModel,
-    file: Annotated[UploadFile, File(description="A JPEG, PNG, WebP, GIF or BMP, 20 MB at most")],
+    file: Annotated[UploadFile, File(description=_PHOTO)],
 ) -> Prediction:
     """The probability of each class. What the file is, is read from its content, not its name."""
-    probabilities = await to_thread.run_sync(
-        _classify, live.engine, file.file, limiter=services.photos_at_once
-    )
-    label = max(probabilities, key=probabilities.__getitem__)
+    data = await file.read()
+    classified = await while_connected(request, services.batcher.classify(live, data))
+    seen = _told(request, services, data, classified)
     return Prediction(
-        label=label,
-        confidence=probabilities[label],
-        probabilities=probabilities,
+        **dict(seen), model=model_ref(live.engine.manifest), request_id=request_id(request.scope)
+    )
+
+
+@router.post(
+    "/predict/batch",
+    summary="What is in these photos?",
+    responses=problems(400, 401, 413, 422, 500, 503),
+)
+async def predict_batch(
+    request: Request,
+    services: AnyServices,
+    live: AnyLiveModel,
+    files: Annotated[list[UploadFile], File(description=f"{_PHOTO}; up to {MOST_FILES} of them")],
+) -> BatchPrediction:
+    """One result for each photo, in their order, all by one model.
+
+    A photo that is refused does not spoil the others: its result says why.
+    """
+    if len(files) > MOST_FILES:
+        raise too_many_files(len(files))
+    photos = [await file.read() for file in files]
+    found = await while_connected(request, services.batcher.classify_all(live, photos))
+    return BatchPrediction(
+        results=_results(request, services, photos, found),
         model=model_ref(live.engine.manifest),
         request_id=request_id(request.scope),
     )
 
 
-def _classify(engine: Engine, file: BinaryIO) -> dict[str, float]:
-    return engine.classify(file.read())
+def _results(
+    request: Request,
+    services: Services,
+    photos: Sequence[bytes],
+    found: Sequence[Classified | BaseException],
+) -> list[BatchResult]:
+    results = []
+    for index, (data, outcome) in enumerate(zip(photos, found, strict=True)):
+        if isinstance(outcome, Classified):
+            seen = _told(request, services, data, outcome)
+            results.append(BatchResult(index=index, prediction=seen))
+        elif isinstance(outcome, ImageRefused):
+            why = document(photo_refused(outcome), request.scope)
+            results.append(BatchResult(index=index, problem=why))
+        elif isinstance(outcome, Busy):
+            why = document(busy(outcome.seconds), request.scope)
+            results.append(BatchResult(index=index, problem=why))
+        else:
+            raise outcome
+    return results
+
+
+def _told(
+    request: Request, services: Services, data: bytes, classified: Classified
+) -> PhotoPrediction:
+    """The answer for one photo, once all who listen know of it."""
+    probabilities = classified.probabilities
+    label = max(probabilities, key=probabilities.__getitem__)
+    answered = Answered(
+        prediction_id=uuid4().hex,
+        request_id=request_id(request.scope),
+        when=datetime.now(UTC),
+        photo=data,
+        format=classified.prepared.format,
+        width=classified.prepared.width,
+        height=classified.prepared.height,
+        label=label,
+        probabilities=probabilities,
+        manifest=classified.live.engine.manifest,
+        stages=classified.stages,
+        batch=classified.batch,
+    )
+    for listener in services.listeners:
+        listener(answered)
+    return PhotoPrediction(
+        prediction_id=answered.prediction_id,
+        label=label,
+        confidence=probabilities[label],
+        probabilities=probabilities,
+    )

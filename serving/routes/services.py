@@ -1,20 +1,16 @@
 """What the routes need, and how they get it."""
 
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, cast
 
-from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from serving.answered import Listener
+from serving.batching import Batcher
 from serving.models import LiveModel, Models
 from serving.problems import MEDIA_TYPE, no_model
 from serving.schemas import Problem
-
-
-def _as_many_as_cores() -> CapacityLimiter:
-    return CapacityLimiter(os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -22,9 +18,9 @@ class Services:
     """What the routes need; an application carries one of these in its state."""
 
     models: Models
-
-    photos_at_once: CapacityLimiter = field(default_factory=_as_many_as_cores)
-    """Decoding a large photo takes 100 MB: more at once than cores would only cost memory."""
+    batcher: Batcher
+    listeners: tuple[Listener, ...] = ()
+    """Who is told of every answer before it is sent."""
 
 
 def _services(request: Request) -> Services:

@@ -1,0 +1,248 @@
+"""Photos wait for their turn here: decoded in threads, inferred together, answered or turned away.
+
+A photo takes one `LiveModel` from beginning to end, and a batch holds photos of one model only. No
+timer makes a batch wait for more photos: while one is inferred, the next ones gather.
+
+    event loop            threads that decode         the thread that infers
+    classify() ────────►  prepare the pixels ───────► as many as wait, one batch
+        ▲                                                       │
+        └──────────────── one call for the whole batch ◄────────┘
+"""
+
+import asyncio
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from anyio import to_thread
+
+from serving.answered import Stages
+from serving.engine import BATCHES, Prepared
+from serving.models import LiveModel
+
+ROOM_BYTES = 256_000_000
+"""Of the files of all photos that are inside."""
+
+_RECENT = 0.1  # how much the last batch counts for the pace
+
+
+class Busy(Exception):
+    """There are more photos than can be answered in time; nothing was done with this one.
+
+    Args:
+        seconds: after which another try makes sense.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What a model sees in a photo."""
+
+    live: LiveModel
+    prepared: Prepared
+    probabilities: dict[str, float]
+    stages: Stages
+    batch: int
+    """How many photos its batch held."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    live: LiveModel
+    data: bytes
+    deadline: float
+    answer: asyncio.Future[Classified]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    asked: _Asked
+    prepared: Prepared
+    decode: float
+    since: float
+
+
+class Batcher:
+    """The way of photos through the decoder and the live model, between `start` and `stop`.
+
+    Args:
+        room: how many photos may be inside at once.
+        patience: how many seconds a photo may wait before it is turned away.
+    """
+
+    def __init__(self, room: int, patience: float) -> None:
+        self._room = room
+        self._patience = patience
+        self.inside = 0
+        """How many photos are being decoded, wait, or are being inferred."""
+
+        self._bytes = 0
+        self._pace = 0.01  # seconds a photo, as of late
+        self._queue: deque[_Ready] = deque()
+        self._changed = threading.Condition()
+        self._over = False
+        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
+        self._inferring = threading.Thread(target=self._infer_on_and_on, name="infer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer, in the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._inferring.start()
+
+    async def stop(self) -> None:
+        """Answer what is inside, and end the threads."""
+        await to_thread.run_sync(self._decoders.shutdown)
+        with self._changed:
+            self._over = True
+            self._changed.notify()
+        await to_thread.run_sync(self._inferring.join)
+
+    @property
+    def waiting(self) -> int:
+        """How many photos are decoded and wait to be inferred."""
+        return len(self._queue)
+
+    def check_room(self, photos: int = 1, size: int = 0) -> None:
+        """Whether so many photos would be let in now. Anything is, when nobody else is there.
+
+        Args:
+            photos: their number.
+            size: bytes of their files.
+
+        Raises:
+            Busy: they would not.
+        """
+        full = self.inside + photos > self._room or self._bytes + size > ROOM_BYTES
+        if self.inside and full:
+            raise Busy(self.inside * self._pace)
+
+    async def classify(self, live: LiveModel, data: bytes) -> Classified:
+        """What a model sees in a photo. Who is cancelled while waiting gives up the place.
+
+        Args:
+            live: the model to ask.
+            data: the file's bytes.
+
+        Raises:
+            ImageRefused: these bytes are no photo that we accept.
+            Busy: there is no room, or the photo's turn did not come in time.
+        """
+        self.check_room(1, len(data))
+        return await self._enter(live, data)
+
+    async def classify_all(
+        self, live: LiveModel, photos: Sequence[bytes]
+    ) -> list[Classified | BaseException]:
+        """What one model sees in each of several photos, or what `classify` would have raised.
+
+        Raises:
+            Busy: there is no room for so many.
+        """
+        self.check_room(len(photos), sum(map(len, photos)))
+        entered = [self._enter(live, data) for data in photos]
+        return await asyncio.gather(*entered, return_exceptions=True)
+
+    def _enter(self, live: LiveModel, data: bytes) -> asyncio.Future[Classified]:
+        answer: asyncio.Future[Classified] = self._loop.create_future()
+        self.inside += 1
+        self._bytes += len(data)
+
+        def leave(_: object) -> None:
+            self.inside -= 1
+            self._bytes -= len(data)
+
+        answer.add_done_callback(leave)
+        asked = _Asked(live, data, time.monotonic() + self._patience, answer)
+        self._decoders.submit(self._decode, asked)
+        return answer
+
+    def _decode(self, asked: _Asked) -> None:
+        if self._given_up(asked):
+            return
+        started = time.perf_counter()
+        try:
+            prepared = asked.live.engine.prepare(asked.data)
+        except BaseException as error:  # noqa: BLE001  who waits has to know, whatever it is
+            self._loop.call_soon_threadsafe(_fail, [asked], error)
+            return
+        now = time.perf_counter()
+        with self._changed:
+            self._queue.append(_Ready(asked, prepared, now - started, now))
+            self._changed.notify()
+
+    def _infer_on_and_on(self) -> None:
+        while batch := self._next_batch():
+            try:
+                self._infer(batch)
+            except BaseException as error:  # noqa: BLE001  as above, and the thread must go on
+                self._loop.call_soon_threadsafe(_fail, [one.asked for one in batch], error)
+
+    def _next_batch(self) -> list[_Ready]:
+        """As many as are inferred at once and are of one model; none at the end."""
+        with self._changed:
+            while True:
+                while self._queue and self._given_up(self._queue[0].asked):
+                    self._queue.popleft()
+                if self._queue:
+                    return self._taken()
+                if self._over:
+                    return []
+                self._changed.wait()
+
+    def _taken(self) -> list[_Ready]:
+        engine = self._queue[0].asked.live.engine
+        alike = 0
+        for one in self._queue:
+            if alike == BATCHES[-1] or one.asked.live.engine is not engine:
+                break
+            alike += 1
+        size = max(batch for batch in BATCHES if batch <= alike)
+        return [self._queue.popleft() for _ in range(size)]
+
+    def _given_up(self, asked: _Asked) -> bool:
+        """Whether nobody waits for it any more, or it has been waiting for too long."""
+        if asked.answer.done():
+            return True
+        if time.monotonic() < asked.deadline:
+            return False
+        self._loop.call_soon_threadsafe(_fail, [asked], Busy(self._patience))
+        return True
+
+    def _infer(self, batch: Sequence[_Ready]) -> None:
+        began = time.perf_counter()
+        engine = batch[0].asked.live.engine
+        rows = engine.probabilities(np.stack([one.prepared.pixels for one in batch])).tolist()
+        took = time.perf_counter() - began
+        self._pace += _RECENT * (took / len(batch) - self._pace)
+        answers = [
+            Classified(
+                one.asked.live,
+                one.prepared,
+                dict(zip(engine.manifest.classes, row, strict=True)),
+                Stages(one.decode, began - one.since, took),
+                len(batch),
+            )
+            for one, row in zip(batch, rows, strict=True)
+        ]
+        self._loop.call_soon_threadsafe(_answer, batch, answers)
+
+
+def _answer(batch: Sequence[_Ready], answers: Sequence[Classified]) -> None:
+    for one, classified in zip(batch, answers, strict=True):
+        if not one.asked.answer.done():
+            one.asked.answer.set_result(classified)
+
+
+def _fail(asked: Sequence[_Asked], error: BaseException) -> None:
+    for one in asked:
+        if not one.answer.done():
+            one.answer.set_exception(error)
