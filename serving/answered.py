@@ -32,8 +32,12 @@ class Answered:
     when: datetime
     """UTC."""
 
-    photo: bytes
-    """The file as it came."""
+    read_photo: Callable[[], bytes]
+    """The file as it came, until the answer is sent."""
+
+    photo_sha256: str
+    size: int
+    """Bytes of the file."""
 
     format: str
     """Of the photo: ``JPEG``, ``PNG``…"""

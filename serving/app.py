@@ -100,6 +100,7 @@ def main() -> None:
         app,
         ws="none",
         server_header=False,
+        access_log=False,  # a line for each request would cost more than the routing of it
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )

@@ -14,19 +14,20 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from anyio import to_thread
 
+from dandelion_pipeline.storage.store import sha256_hex
 from serving.answered import Stages
 from serving.engine import BATCHES, Prepared
 from serving.models import LiveModel
 
 ROOM_BYTES = 256_000_000
-"""Of the files of all photos that are inside."""
+"""Of the files of all photos that are inside; they lie on disk, or in memory if they are small."""
 
 _RECENT = 0.1  # how much the last batch counts for the pace
 
@@ -44,10 +45,23 @@ class Busy(Exception):
 
 
 @dataclass(frozen=True)
+class File:
+    """A photo's file; it is read where it is decoded, so that few lie in memory at once."""
+
+    size: int
+    """Bytes."""
+
+    read: Callable[[], bytes]
+    """From the beginning; in any thread."""
+
+
+@dataclass(frozen=True)
 class Classified:
     """What a model sees in a photo."""
 
     live: LiveModel
+    file: File
+    sha256: str
     prepared: Prepared
     probabilities: dict[str, float]
     stages: Stages
@@ -58,7 +72,7 @@ class Classified:
 @dataclass(frozen=True)
 class _Asked:
     live: LiveModel
-    data: bytes
+    file: File
     deadline: float
     answer: asyncio.Future[Classified]
 
@@ -66,6 +80,7 @@ class _Asked:
 @dataclass(frozen=True)
 class _Ready:
     asked: _Asked
+    sha256: str
     prepared: Prepared
     decode: float
     since: float
@@ -125,43 +140,43 @@ class Batcher:
         if self.inside and full:
             raise Busy(self.inside * self._pace)
 
-    async def classify(self, live: LiveModel, data: bytes) -> Classified:
+    async def classify(self, live: LiveModel, file: File) -> Classified:
         """What a model sees in a photo. Who is cancelled while waiting gives up the place.
 
         Args:
             live: the model to ask.
-            data: the file's bytes.
+            file: the photo.
 
         Raises:
-            ImageRefused: these bytes are no photo that we accept.
+            ImageRefused: it is no photo that we accept.
             Busy: there is no room, or the photo's turn did not come in time.
         """
-        self.check_room(1, len(data))
-        return await self._enter(live, data)
+        self.check_room(1, file.size)
+        return await self._enter(live, file)
 
     async def classify_all(
-        self, live: LiveModel, photos: Sequence[bytes]
+        self, live: LiveModel, files: Sequence[File]
     ) -> list[Classified | BaseException]:
         """What one model sees in each of several photos, or what `classify` would have raised.
 
         Raises:
             Busy: there is no room for so many.
         """
-        self.check_room(len(photos), sum(map(len, photos)))
-        entered = [self._enter(live, data) for data in photos]
+        self.check_room(len(files), sum(file.size for file in files))
+        entered = [self._enter(live, file) for file in files]
         return await asyncio.gather(*entered, return_exceptions=True)
 
-    def _enter(self, live: LiveModel, data: bytes) -> asyncio.Future[Classified]:
+    def _enter(self, live: LiveModel, file: File) -> asyncio.Future[Classified]:
         answer: asyncio.Future[Classified] = self._loop.create_future()
         self.inside += 1
-        self._bytes += len(data)
+        self._bytes += file.size
 
         def leave(_: object) -> None:
             self.inside -= 1
-            self._bytes -= len(data)
+            self._bytes -= file.size
 
         answer.add_done_callback(leave)
-        asked = _Asked(live, data, time.monotonic() + self._patience, answer)
+        asked = _Asked(live, file, time.monotonic() + self._patience, answer)
         self._decoders.submit(self._decode, asked)
         return answer
 
@@ -170,13 +185,15 @@ class Batcher:
             return
         started = time.perf_counter()
         try:
-            prepared = asked.live.engine.prepare(asked.data)
+            data = asked.file.read()
+            prepared = asked.live.engine.prepare(data)
+            sha256 = sha256_hex(data)
         except BaseException as error:  # noqa: BLE001  who waits has to know, whatever it is
             self._loop.call_soon_threadsafe(_fail, [asked], error)
             return
         now = time.perf_counter()
         with self._changed:
-            self._queue.append(_Ready(asked, prepared, now - started, now))
+            self._queue.append(_Ready(asked, sha256, prepared, now - started, now))
             self._changed.notify()
 
     def _infer_on_and_on(self) -> None:
@@ -226,6 +243,8 @@ class Batcher:
         answers = [
             Classified(
                 one.asked.live,
+                one.asked.file,
+                one.sha256,
                 one.prepared,
                 dict(zip(engine.manifest.classes, row, strict=True)),
                 Stages(one.decode, began - one.since, took),

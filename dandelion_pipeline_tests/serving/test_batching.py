@@ -16,11 +16,20 @@ from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, onnx_graph, photo, publish
-from serving.batching import Batcher, Busy, Classified
+from serving.batching import Batcher, Busy, Classified, File
 from serving.engine import BATCHES, Engine
 from serving.models import LiveModel
 
-PHOTOS = {"dandelion": photo(YELLOW), "grass": photo(GREEN), "broken": b"no photo"}
+
+def file(data: bytes) -> File:
+    return File(len(data), lambda: data)
+
+
+PHOTOS = {
+    "dandelion": file(photo(YELLOW)),
+    "grass": file(photo(GREEN)),
+    "broken": file(b"no photo"),
+}
 
 
 class Watched(Engine):

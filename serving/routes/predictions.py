@@ -10,6 +10,7 @@ from fastapi import APIRouter, File, Request, UploadFile
 from dandelion_pipeline.errors import ImageRefused
 from serving.answered import Answered
 from serving.batching import Busy, Classified
+from serving.batching import File as PhotoFile
 from serving.connection import while_connected
 from serving.problems import MOST_FILES, busy, document, photo_refused, too_many_files
 from serving.request_id import request_id
@@ -34,9 +35,8 @@ async def predict(
     file: Annotated[UploadFile, File(description=_PHOTO)],
 ) -> Prediction:
     """The probability of each class. What the file is, is read from its content, not its name."""
-    data = await file.read()
-    classified = await while_connected(request, services.batcher.classify(live, data))
-    seen = _told(request, services, data, classified)
+    classified = await while_connected(request, services.batcher.classify(live, _file(file)))
+    seen = _told(request, services, classified)
     return Prediction(
         **dict(seen), model=model_ref(live.engine.manifest), request_id=request_id(request.scope)
     )
@@ -59,25 +59,30 @@ async def predict_batch(
     """
     if len(files) > MOST_FILES:
         raise too_many_files(len(files))
-    photos = [await file.read() for file in files]
-    found = await while_connected(request, services.batcher.classify_all(live, photos))
+    work = services.batcher.classify_all(live, [_file(file) for file in files])
+    found = await while_connected(request, work)
     return BatchPrediction(
-        results=_results(request, services, photos, found),
+        results=_results(request, services, found),
         model=model_ref(live.engine.manifest),
         request_id=request_id(request.scope),
     )
 
 
+def _file(upload: UploadFile) -> PhotoFile:
+    def read() -> bytes:
+        upload.file.seek(0)
+        return upload.file.read()
+
+    return PhotoFile(upload.size or 0, read)
+
+
 def _results(
-    request: Request,
-    services: Services,
-    photos: Sequence[bytes],
-    found: Sequence[Classified | BaseException],
+    request: Request, services: Services, found: Sequence[Classified | BaseException]
 ) -> list[BatchResult]:
     results = []
-    for index, (data, outcome) in enumerate(zip(photos, found, strict=True)):
+    for index, outcome in enumerate(found):
         if isinstance(outcome, Classified):
-            seen = _told(request, services, data, outcome)
+            seen = _told(request, services, outcome)
             results.append(BatchResult(index=index, prediction=seen))
         elif isinstance(outcome, ImageRefused):
             why = document(photo_refused(outcome), request.scope)
@@ -90,9 +95,7 @@ def _results(
     return results
 
 
-def _told(
-    request: Request, services: Services, data: bytes, classified: Classified
-) -> PhotoPrediction:
+def _told(request: Request, services: Services, classified: Classified) -> PhotoPrediction:
     """The answer for one photo, once all who listen know of it."""
     probabilities = classified.probabilities
     label = max(probabilities, key=probabilities.__getitem__)
@@ -100,7 +103,9 @@ def _told(
         prediction_id=uuid4().hex,
         request_id=request_id(request.scope),
         when=datetime.now(UTC),
-        photo=data,
+        read_photo=classified.file.read,
+        photo_sha256=classified.sha256,
+        size=classified.file.size,
         format=classified.prepared.format,
         width=classified.prepared.width,
         height=classified.prepared.height,
