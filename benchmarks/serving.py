@@ -93,7 +93,10 @@ def main(seconds: int) -> None:
         key = secrets.token_urlsafe(24)
         scripts = {kind: script(folder, kind, data, key) for kind, data in photos.items()}
         commands = {
-            "plain FastAPI": ["benchmarks.peers.plain_fastapi", str(folder / "weights.safetensors")],
+            "plain FastAPI": [
+                "benchmarks.peers.plain_fastapi",
+                str(folder / "weights.safetensors"),
+            ],
             "this": ["serving.app"],
         }
         environment = {"DANDELION_STORE_URL": store.url, "DANDELION_API_KEYS": key}

@@ -17,7 +17,9 @@ from dandelion_pipeline.storage.location import open_store
 from serving import routes
 from serving.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
 from serving.batching import Batcher
+from serving.kept import KeptModel
 from serving.limits import BodyLimitMiddleware, RoomMiddleware
+from serving.metrics import Metrics, MetricsMiddleware
 from serving.models import Models
 from serving.problems import answer_errors_with_problems
 from serving.request_id import RequestIdMiddleware
@@ -44,8 +46,9 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         SettingsError: the store's address makes no sense.
     """
-    models = Models(open_store(settings.store), int8=settings.int8)
+    models = Models(open_store(settings.store), int8=settings.int8, kept=_kept(settings))
     batcher = Batcher(settings.queue, settings.deadline_seconds)
+    metrics = Metrics(models, batcher)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=_ABOUT,
         lifespan=lifespan,
     )
-    app.state.services = Services(models, batcher)
+    app.state.services = Services(models, batcher, metrics, listeners=(metrics.tell,))
     for router in routes.OPEN:
         app.include_router(router)
     for router in routes.GUARDED:
@@ -74,8 +77,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RoomMiddleware, batcher=batcher)
     app.add_middleware(BodyLimitMiddleware)
     app.add_middleware(ApiKeyMiddleware, keys=settings.api_keys)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)
     app.add_middleware(RequestIdMiddleware)  # added last: a request meets it first
     return app
+
+
+def _kept(settings: Settings) -> KeptModel | None:
+    """Nothing is gained by a copy of what lies on this machine already."""
+    if settings.store.startswith("file:"):
+        return None
+    return KeptModel(settings.home.expanduser().resolve() / "serving")
 
 
 def _report_a_bug(follower: asyncio.Task[None]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 
 from anyio import to_thread
@@ -12,6 +13,7 @@ from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.storage.store import Store
 from serving.engine import Engine
+from serving.kept import KeptModel
 from serving.proof import proven_engine
 
 _log = logging.getLogger(__name__)
@@ -54,16 +56,30 @@ class Models:
     Args:
         store: where bundles and the release log lie.
         int8: whether to answer in 8-bit integers where the bundle and its golden examples allow.
+        kept: where a copy of the live model is kept, for a start while the store is away.
     """
 
-    def __init__(self, store: Store, *, int8: bool = False) -> None:
+    def __init__(self, store: Store, *, int8: bool = False, kept: KeptModel | None = None) -> None:
         self._store = store
         self._int8 = int8
+        self._kept = kept
         self._refused: tuple[Release, Trouble] | None = None
         self._before: LiveModel | None = None
         self.live: LiveModel | None = None
         self.trouble: Trouble | None = None
         """Why ``live`` is not what the log names, as of the last look."""
+
+        self.reachable = False
+        """Whether the last look at the log worked."""
+
+        self.last_look = time.monotonic()
+        """When a look worked for the last time; before there was one, when this was made."""
+
+        self.swaps = 0
+        """How many models took over."""
+
+        self.refusals = 0
+        """How many were refused."""
 
     def look(self) -> None:
         """Look at the log once, and load what it names. Blocks; one caller at a time."""
@@ -80,9 +96,33 @@ class Models:
 
     def _load_what_is_live(self) -> Trouble | None:
         try:
-            return self._load(log.live(self._store))
-        except DandelionError as error:  # of the store or the log: the next look may do better
+            release = log.live(self._store)
+        except NothingReleased as error:
+            self.reachable, self.last_look = True, time.monotonic()
             return Trouble.of(error)
+        except DandelionError as error:  # of the store or the log: the next look may do better
+            self.reachable = False
+            self._fall_back()
+            return Trouble.of(error)
+        self.reachable, self.last_look = True, time.monotonic()
+        try:
+            return self._load(release)
+        except DandelionError as error:  # likewise, in the middle of a bundle
+            self._fall_back()
+            return Trouble.of(error)
+
+    def _fall_back(self) -> None:
+        """At the start, while the store is away: take the copy."""
+        if self.live is not None or self._kept is None:
+            return
+        try:
+            self.live = LiveModel(*self._kept.load(int8=self._int8))
+        except NothingReleased:
+            return  # none was ever kept
+        except DandelionError as error:
+            _log.warning("The copy of the last model cannot be used: %s", error)
+            return
+        _log.warning("Model %s answers, from the copy on disk.", self.live.release.version)
 
     def _load(self, release: Release) -> Trouble | None:
         if self.live is not None and self.live.release == release:
@@ -93,11 +133,15 @@ class Models:
             engine = self._engine(release)
         except BundleError as error:
             self._refused = (release, Trouble.of(error))
+            self.refusals += 1
             return self._refused[1]
         if self.live is not None and self.live.engine is not engine:
             self._before = self.live
         self.live = LiveModel(release, engine)
+        self.swaps += 1
         _log.info("Model %s answers now.", release.version)
+        if self._kept is not None:
+            self._kept.keep(self._store, release, engine)
         return None
 
     def _engine(self, release: Release) -> Engine:

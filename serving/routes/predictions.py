@@ -35,7 +35,12 @@ async def predict(
     file: Annotated[UploadFile, File(description=_PHOTO)],
 ) -> Prediction:
     """The probability of each class. What the file is, is read from its content, not its name."""
-    classified = await while_connected(request, services.batcher.classify(live, _file(file)))
+    work = services.batcher.classify(live, _file(file))
+    try:
+        classified = await while_connected(request, work)
+    except ImageRefused as error:
+        services.metrics.refused.labels(error.reason).inc()
+        raise
     seen = _told(request, services, classified)
     return Prediction(
         **dict(seen), model=model_ref(live.engine.manifest), request_id=request_id(request.scope)
@@ -85,6 +90,7 @@ def _results(
             seen = _told(request, services, outcome)
             results.append(BatchResult(index=index, prediction=seen))
         elif isinstance(outcome, ImageRefused):
+            services.metrics.refused.labels(outcome.reason).inc()
             why = document(photo_refused(outcome), request.scope)
             results.append(BatchResult(index=index, problem=why))
         elif isinstance(outcome, Busy):

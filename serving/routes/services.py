@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from serving.answered import Listener
 from serving.batching import Batcher
+from serving.metrics import Metrics
 from serving.models import LiveModel, Models
 from serving.problems import MEDIA_TYPE, no_model
 from serving.schemas import Problem
@@ -19,6 +20,7 @@ class Services:
 
     models: Models
     batcher: Batcher
+    metrics: Metrics
     listeners: tuple[Listener, ...] = ()
     """Who is told of every answer before it is sent."""
 
