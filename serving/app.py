@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from pathlib import Path
 
 import uvicorn
 from anyio import to_thread
@@ -14,11 +15,13 @@ from fastapi import FastAPI
 
 from dandelion_pipeline.errors import DandelionError, SettingsError
 from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.store import Store
 from serving import routes
 from serving.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
 from serving.batching import Batcher
 from serving.kept import KeptModel
 from serving.limits import BodyLimitMiddleware, RoomMiddleware
+from serving.log.writer import PredictionLog
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.models import Models
 from serving.problems import answer_errors_with_problems
@@ -46,9 +49,11 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         SettingsError: the store's address makes no sense.
     """
-    models = Models(open_store(settings.store), int8=settings.int8, kept=_kept(settings))
+    store = open_store(settings.store)
+    models = Models(store, int8=settings.int8, kept=_kept(settings))
     batcher = Batcher(settings.queue, settings.deadline_seconds)
-    metrics = Metrics(models, batcher)
+    predictions = _prediction_log(settings, store)
+    metrics = Metrics(models, batcher, predictions)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -56,8 +61,12 @@ def create_app(settings: Settings) -> FastAPI:
         follower = asyncio.create_task(models.follow(settings.poll_seconds))
         follower.add_done_callback(_report_a_bug)
         batcher.start()
+        if predictions is not None:
+            predictions.start()
         yield
         await batcher.stop()
+        if predictions is not None:
+            await to_thread.run_sync(predictions.stop)
         follower.cancel()
         with suppress(asyncio.CancelledError):
             await follower
@@ -68,7 +77,8 @@ def create_app(settings: Settings) -> FastAPI:
         description=_ABOUT,
         lifespan=lifespan,
     )
-    app.state.services = Services(models, batcher, metrics, listeners=(metrics.tell,))
+    listeners = (metrics.tell, *([predictions.tell] if predictions is not None else []))
+    app.state.services = Services(models, batcher, metrics, listeners=listeners)
     for router in routes.OPEN:
         app.include_router(router)
     for router in routes.GUARDED:
@@ -86,7 +96,23 @@ def _kept(settings: Settings) -> KeptModel | None:
     """Nothing is gained by a copy of what lies on this machine already."""
     if settings.store.startswith("file:"):
         return None
-    return KeptModel(settings.home.expanduser().resolve() / "serving")
+    return KeptModel(_serving_folder(settings) / "model")
+
+
+def _prediction_log(settings: Settings, store: Store) -> PredictionLog | None:
+    if not settings.prediction_log:
+        return None
+    return PredictionLog(
+        store,
+        _serving_folder(settings) / "predictions",
+        settings.log_seconds,
+        settings.log_max_mb * 1_000_000,
+        keep_photos=settings.keep_photos,
+    )
+
+
+def _serving_folder(settings: Settings) -> Path:
+    return settings.home.expanduser().resolve() / "serving"
 
 
 def _report_a_bug(follower: asyncio.Task[None]) -> None:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.answered import Answered
 from serving.batching import Batcher
 from serving.engine import BATCHES
+from serving.log.writer import PredictionLog
 from serving.models import Models
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -30,9 +31,12 @@ class Metrics:
     Args:
         models: whose state is read at each scrape.
         batcher: likewise.
+        predictions: likewise, if answers are logged.
     """
 
-    def __init__(self, models: Models, batcher: Batcher) -> None:
+    def __init__(
+        self, models: Models, batcher: Batcher, predictions: PredictionLog | None = None
+    ) -> None:
         disable_created_metrics()  # a second series for each of ours, of when it was made
         self.registry = CollectorRegistry()
         self.requests = Histogram(
@@ -73,7 +77,7 @@ class Metrics:
             ("reason",),
             registry=self.registry,
         )
-        self.registry.register(_State(models, batcher))
+        self.registry.register(_State(models, batcher, predictions))
         ProcessCollector(namespace="dandelion", registry=self.registry)
 
     def tell(self, answered: Answered) -> None:
@@ -88,16 +92,26 @@ class Metrics:
 class _State(Collector):
     """What is read when somebody asks."""
 
-    def __init__(self, models: Models, batcher: Batcher) -> None:
+    def __init__(self, models: Models, batcher: Batcher, predictions: PredictionLog | None) -> None:
         self._models = models
         self._batcher = batcher
+        self._predictions = predictions
 
     def collect(self) -> Iterator[Metric]:
         """One family after the other."""
-        models = self._models
-        live = models.live
+        yield from self._of_models()
         yield _gauge("photos_inside", "Photos decoded, waiting or inferred", self._batcher.inside)
         yield _gauge("photos_waiting", "Photos that wait to be inferred", self._batcher.waiting)
+        log = self._predictions
+        if log is not None:
+            waiting = log.waiting_bytes
+            yield _counter("log_rows_written", "Predictions that the store has", log.written)
+            yield _counter("log_rows_dropped", "Predictions that were not logged", log.dropped)
+            yield _gauge("log_waiting_bytes", "Of the prediction log on this disk", waiting)
+
+    def _of_models(self) -> Iterator[Metric]:
+        models = self._models
+        live = models.live
         yield _gauge("model_loaded", "1 if a model answers", live is not None)
         yield _gauge("model_current", "1 if it is what the log names", models.trouble is None)
         if live is not None:
@@ -113,13 +127,16 @@ class _State(Collector):
         yield _gauge("store_reachable", "1 if the last look at the log worked", models.reachable)
         looked = time.monotonic() - models.last_look
         yield _gauge("last_look_age_seconds", "Since the last look that worked", looked)
-        yield CounterMetricFamily("dandelion_model_swaps", "Models that took over", models.swaps)
-        refused = models.refusals
-        yield CounterMetricFamily("dandelion_models_refused", "Models that were refused", refused)
+        yield _counter("model_swaps", "Models that took over", models.swaps)
+        yield _counter("models_refused", "Models that were refused", models.refusals)
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"dandelion_{name}", words, value)
+
+
+def _counter(name: str, words: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(f"dandelion_{name}", words, value)
 
 
 class MetricsMiddleware:

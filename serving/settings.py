@@ -45,6 +45,18 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(default=5.0, gt=0, le=600)
     """How long a photo may wait for its turn before it is answered with 503."""
 
+    prediction_log: bool = True
+    """Whether every answer is kept, as a row of a Parquet table below ``predictions/``."""
+
+    log_seconds: float = Field(default=10.0, ge=0.1, le=3600)
+    """How often the prediction log goes from this disk to the store."""
+
+    log_max_mb: int = Field(default=200, ge=1, le=1_000_000)
+    """How many megabytes the prediction log may take on this disk while the store is away."""
+
+    keep_photos: bool = False
+    """Whether the photos that were answered are kept in the store, too."""
+
     @field_validator("api_keys", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:

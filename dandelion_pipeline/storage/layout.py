@@ -13,6 +13,8 @@ REVIEWS = "reviews/"
 ACCEPTED_DAYS = "accepted-days/"
 REPORTS = "reports/"
 CHECKPOINTS = "checkpoints/"
+PREDICTIONS = "predictions/"
+FEEDBACK = "feedback/"
 OURS = (IMAGES, TABLES, MODELS, RELEASES, REVIEWS, ACCEPTED_DAYS, REPORTS, CHECKPOINTS)
 """What nobody but this product writes below; people and Airflow write the landing folders."""
 
@@ -118,3 +120,23 @@ def report(snapshot: str) -> str:
 def checkpoint(training: str) -> str:
     """The key of a training that is under way, by the hash of its data and configuration."""
     return f"{CHECKPOINTS}{training}.safetensors"
+
+
+def predictions_day(day: str) -> str:
+    """The prefix of what was answered on a day (``YYYY-MM-DD``, UTC)."""
+    return f"{PREDICTIONS}{day}/"
+
+
+def predictions(day: str, segment: str) -> str:
+    """The key of what one segment of an API's journal holds of a day."""
+    return f"{predictions_day(day)}{segment}.parquet"
+
+
+def answered_photo(sha256: str) -> str:
+    """The key of a photo that was answered, if such are kept; by the SHA-256 of its bytes."""
+    return f"{PREDICTIONS}photos/{sha256[:2]}/{sha256}"
+
+
+def feedback(day: str, name: str) -> str:
+    """The key of what somebody said of an answer."""
+    return f"{FEEDBACK}{day}/{name}.json"

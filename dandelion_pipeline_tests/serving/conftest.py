@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -44,12 +45,16 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 @contextmanager
 def api_on(store: Store, **settings: object) -> Iterator[httpx.Client]:
     """An API on a store, and a client that knows its address and no key."""
-    chosen = {"store_url": store.url, "poll_seconds": 0.05, **settings}
     with (
-        _serving(Settings.model_validate(chosen)) as url,
+        TemporaryDirectory() as home,
+        _serving(_settings(store, **{"home": home, **settings})) as url,
         httpx.Client(base_url=url, trust_env=False) as client,
     ):
         yield client
+
+
+def _settings(store: Store, **chosen: object) -> Settings:
+    return Settings.model_validate({"store_url": store.url, "poll_seconds": 0.05, **chosen})
 
 
 @contextmanager
