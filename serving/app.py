@@ -78,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     listeners = (metrics.tell, *([predictions.tell] if predictions is not None else []))
-    app.state.services = Services(models, batcher, metrics, listeners=listeners)
+    app.state.services = Services(store, models, batcher, metrics, listeners=listeners)
     for router in routes.OPEN:
         app.include_router(router)
     for router in routes.GUARDED:

@@ -1,24 +1,33 @@
-"""The typed client of the API.
+"""The typed client of the API, for programs that wait (`Client`) and for asyncio (`AsyncClient`).
 
 ClientError
 ├── ApiError          the API answered with a problem; it says what to do
 └── ApiUnreachable    nothing answered at that address, or something else did
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from serving.schemas import ModelInfo, Prediction, Problem, Readiness
+from serving.schemas import (
+    BatchPrediction,
+    FeedbackReceipt,
+    ModelInfo,
+    Prediction,
+    Problem,
+    Readiness,
+)
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
-_Files = dict[str, tuple[str, bytes]] | None
 
 
 class ClientError(Exception):
-    """The root of what this client raises."""
+    """The root of what the clients raise."""
 
 
 class ApiError(ClientError):
@@ -26,15 +35,17 @@ class ApiError(ClientError):
 
     Args:
         problem: the document; its fields are this error's too.
+        retry_after: seconds after which another try makes sense, if the API says so.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, retry_after: int | None = None) -> None:
         super().__init__(problem)
         self.problem = problem
         self.status = problem.status
         self.title = problem.title
         self.detail = problem.detail
         self.reason = problem.reason
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return f"{self.title} ({self.status}): {self.detail}"
@@ -44,7 +55,65 @@ class ApiUnreachable(ClientError):
     """Nothing answered at the address, or something that is not this API."""
 
 
-class Client:
+@dataclass(frozen=True)
+class _Question(Generic[_Answer]):
+    """What is sent, and of which type the answer is."""
+
+    method: str
+    path: str
+    answer: type[_Answer]
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+def _predict(data: bytes, name: str) -> _Question[Prediction]:
+    return _Question("POST", "/predict", Prediction, {"files": {"file": (name, data)}})
+
+
+def _predict_batch(photos: Sequence[tuple[str, bytes]]) -> _Question[BatchPrediction]:
+    files = [("files", photo) for photo in photos]
+    return _Question("POST", "/predict/batch", BatchPrediction, {"files": files})
+
+
+def _feedback(
+    prediction_id: str, label: str, comment: str, photo: bytes | None
+) -> _Question[FeedbackReceipt]:
+    said = {"prediction_id": prediction_id, "label": label, "comment": comment}
+    body: dict[str, Any] = {"data": {**said, "consent": str(photo is not None).lower()}}
+    if photo is not None:
+        body["files"] = {"file": ("photo", photo)}
+    return _Question("POST", "/feedback", FeedbackReceipt, body)
+
+
+_MODEL = _Question("GET", "/model", ModelInfo)
+_READY = _Question("GET", "/readyz", Readiness)
+
+
+class _Speaker:
+    """What both clients know of the other end."""
+
+    def __init__(self, base_url: str, api_key: str | None) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ApiUnreachable(f"No API answers at {self.base_url} ({error})") from None
+
+    def _understood(self, question: _Question[_Answer], response: httpx.Response) -> _Answer:
+        if not response.is_success:
+            after = response.headers.get("Retry-After", "")
+            raise ApiError(_problem(response), int(after) if after.isdecimal() else None)
+        try:
+            return question.answer.model_validate_json(response.content)
+        except ValidationError:
+            where = self.base_url + question.path
+            raise ApiUnreachable(f"What answers at {where} is not this API") from None
+
+
+class Client(_Speaker):
     """Speaks to one API; use it in a ``with`` statement, or call `close`.
 
     Args:
@@ -54,9 +123,8 @@ class Client:
     """
 
     def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 30) -> None:
-        self.base_url = base_url.rstrip("/")
-        headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
-        self._http = httpx.Client(headers=headers, timeout=timeout)
+        super().__init__(base_url, api_key)
+        self._http = httpx.Client(headers=self._headers, timeout=timeout)
 
     def predict(self, data: bytes, name: str) -> Prediction:
         """What the live model sees in a photo.
@@ -69,15 +137,39 @@ class Client:
             ApiError: the photo was refused (see ``reason``), no model is live, or the like.
             ApiUnreachable: no API answered.
         """
-        return self._ask("POST", "/predict", Prediction, files={"file": (name, data)})
+        return self._ask(_predict(data, name))
+
+    def predict_batch(self, photos: Sequence[tuple[str, bytes]]) -> BatchPrediction:
+        """What the live model sees in each of up to 64 photos, by name and bytes.
+
+        Raises like `predict`, but not for a photo that was refused: its result says so.
+        """
+        return self._ask(_predict_batch(photos))
+
+    def feedback(
+        self, prediction_id: str, label: str, comment: str = "", photo: bytes | None = None
+    ) -> FeedbackReceipt:
+        """Say what a photo really shows.
+
+        Args:
+            prediction_id: of the prediction that it is about.
+            label: one of the model's classes.
+            comment: anything else, up to 1,000 characters.
+            photo: its bytes, if its owner consents to its being learned from.
+
+        Raises:
+            ApiError: the label is not known, the photo was refused, or the store is away.
+            ApiUnreachable: no API answered.
+        """
+        return self._ask(_feedback(prediction_id, label, comment, photo))
 
     def model(self) -> ModelInfo:
         """The model that answers now. Raises like `predict`."""
-        return self._ask("GET", "/model", ModelInfo)
+        return self._ask(_MODEL)
 
     def ready(self) -> Readiness:
         """Whether a model is loaded; if none is, an `ApiError` of status 503 says why."""
-        return self._ask("GET", "/readyz", Readiness)
+        return self._ask(_READY)
 
     def close(self) -> None:
         """Close the connections."""
@@ -94,18 +186,65 @@ class Client:
     ) -> None:
         self.close()
 
-    def _ask(self, method: str, path: str, answer: type[_Answer], files: _Files = None) -> _Answer:
-        url = self.base_url + path
-        try:
-            response = self._http.request(method, url, files=files)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ApiUnreachable(f"No API answers at {self.base_url} ({error})") from None
-        if not response.is_success:
-            raise ApiError(_problem(response))
-        try:
-            return answer.model_validate_json(response.content)
-        except ValidationError:
-            raise ApiUnreachable(f"What answers at {url} is not this API") from None
+    def _ask(self, question: _Question[_Answer]) -> _Answer:
+        with self._reaching():
+            url = self.base_url + question.path
+            response = self._http.request(question.method, url, **question.body)
+        return self._understood(question, response)
+
+
+class AsyncClient(_Speaker):
+    """The same for asyncio; use it in an ``async with`` statement, or await `close`.
+
+    Arguments, answers and errors of each method are those of `Client`.
+    """
+
+    def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 30) -> None:
+        super().__init__(base_url, api_key)
+        self._http = httpx.AsyncClient(headers=self._headers, timeout=timeout)
+
+    async def predict(self, data: bytes, name: str) -> Prediction:
+        """What the live model sees in a photo."""
+        return await self._ask(_predict(data, name))
+
+    async def predict_batch(self, photos: Sequence[tuple[str, bytes]]) -> BatchPrediction:
+        """What the live model sees in each of up to 64 photos, by name and bytes."""
+        return await self._ask(_predict_batch(photos))
+
+    async def feedback(
+        self, prediction_id: str, label: str, comment: str = "", photo: bytes | None = None
+    ) -> FeedbackReceipt:
+        """Say what a photo really shows."""
+        return await self._ask(_feedback(prediction_id, label, comment, photo))
+
+    async def model(self) -> ModelInfo:
+        """The model that answers now."""
+        return await self._ask(_MODEL)
+
+    async def ready(self) -> Readiness:
+        """Whether a model is loaded."""
+        return await self._ask(_READY)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _ask(self, question: _Question[_Answer]) -> _Answer:
+        with self._reaching():
+            url = self.base_url + question.path
+            response = await self._http.request(question.method, url, **question.body)
+        return self._understood(question, response)
 
 
 def _problem(response: httpx.Response) -> Problem:

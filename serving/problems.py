@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import cast
 
@@ -113,6 +114,29 @@ def busy(seconds: float) -> ApiProblem:
         title="The API is busy",
         detail=f"Nothing was done with this request. Send it again after {after} s.",
         headers={"Retry-After": str(after)},
+    )
+
+
+def no_such_label(label: str, known: Sequence[str]) -> ApiProblem:
+    """The label is no class of the live model."""
+    return ApiProblem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        kind="unknown-label",
+        title="The label is not known",
+        detail=f"{label[:100]!r} is no class of the live model. "
+        f"It knows {', '.join(map(repr, known))}.",
+    )
+
+
+def store_away(why: str) -> ApiProblem:
+    """What has to be kept cannot be; the words of the error are for the log."""
+    _log.error("Nothing could be kept: %s", why)
+    return ApiProblem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        kind="store-away",
+        title="The store does not answer",
+        detail="Nothing was kept. Send it again later.",
+        headers={"Retry-After": "10"},
     )
 
 

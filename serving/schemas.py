@@ -93,6 +93,25 @@ class Problem(_Answer):
     request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
 
 
+class Feedback(_Answer):
+    """What somebody said of an answer, as the store keeps it."""
+
+    prediction_id: str
+    label: str = Field(description="What the photo shows")
+    comment: str
+    model_version: str = Field(description="The model that was live when this was said")
+    photo: str | None = Field(default=None, description="The key of the photo, if it landed")
+
+
+class FeedbackReceipt(_Answer):
+    """It is in the store."""
+
+    feedback_id: str
+    learned_from: bool = Field(
+        description="Whether the photo lies in today's landing folder, for the next training"
+    )
+
+
 class BatchResult(_Answer):
     """What came of one photo of a batch: a prediction or a problem."""
 

@@ -15,6 +15,9 @@ REPORTS = "reports/"
 CHECKPOINTS = "checkpoints/"
 PREDICTIONS = "predictions/"
 FEEDBACK = "feedback/"
+FEEDBACK_NAME = "feedback-"
+"""What the names of photos begin with that landed because somebody corrected an answer."""
+
 OURS = (IMAGES, TABLES, MODELS, RELEASES, REVIEWS, ACCEPTED_DAYS, REPORTS, CHECKPOINTS)
 """What nobody but this product writes below; people and Airflow write the landing folders."""
 

@@ -1,3 +1,4 @@
+import asyncio
 import http.client
 import signal
 import socket
@@ -15,7 +16,7 @@ from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.processes import free_port, running, stop
 from dandelion_pipeline_tests.serving.conftest import StartApi
-from serving.client import ApiError, ApiUnreachable, Client
+from serving.client import ApiError, ApiUnreachable, AsyncClient, Client
 
 
 @pytest.fixture
@@ -110,3 +111,34 @@ def test_a_connection_that_clients_would_use_again_is_still_open(api: httpx.Clie
             time.sleep(pause)
             connection.request("GET", "/healthz")
             assert connection.getresponse().read()
+
+
+def test_many_photos_are_answered_in_one_request(client: Client) -> None:
+    photos = [("a.jpg", tiny_models.photo()), ("b.jpg", b"text")]
+    seen, refused = client.predict_batch(photos).results
+    assert seen.prediction is not None
+    assert seen.prediction.label == "dandelion"
+    assert refused.problem is not None
+    assert refused.problem.reason == "unknown_format"
+
+
+def test_the_asynchronous_client_gives_the_same_answers_and_errors(client: Client) -> None:
+    async def asked() -> None:
+        async with AsyncClient(client.base_url) as other:
+            one, two = await asyncio.gather(
+                other.predict(tiny_models.photo(), "a.jpg"),
+                other.predict_batch([("a.jpg", tiny_models.photo())]),
+            )
+            assert one.label == "dandelion"
+            assert two.results[0].prediction is not None
+            assert (await other.model()) == client.model()
+            assert (await other.ready()).ready
+            with pytest.raises(ApiError, match="The photo was refused"):
+                await other.predict(b"text", "a.jpg")
+            with pytest.raises(ApiError, match="The label is not known"):
+                await other.feedback(one.prediction_id, "rose")
+        async with AsyncClient(f"http://127.0.0.1:{free_port()}") as nobody:
+            with pytest.raises(ApiUnreachable):
+                await nobody.ready()
+
+    asyncio.run(asked())

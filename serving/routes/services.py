@@ -6,6 +6,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
 
+from dandelion_pipeline.storage.store import Store
 from serving.answered import Listener
 from serving.batching import Batcher
 from serving.metrics import Metrics
@@ -18,6 +19,7 @@ from serving.schemas import Problem
 class Services:
     """What the routes need; an application carries one of these in its state."""
 
+    store: Store
     models: Models
     batcher: Batcher
     metrics: Metrics
