@@ -20,13 +20,16 @@ from serving import routes
 from serving.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
 from serving.batching import Batcher
 from serving.kept import KeptModel
+from serving.keys import Keys
 from serving.limits import BodyLimitMiddleware, RoomMiddleware
 from serving.log.writer import PredictionLog
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.models import Models
 from serving.problems import answer_errors_with_problems
+from serving.protocol import BoundedProtocol
 from serving.request_id import RequestIdMiddleware
 from serving.routes.services import Services
+from serving.security_headers import SecurityHeadersMiddleware
 from serving.settings import Settings, load_settings
 
 _ABOUT = """
@@ -76,17 +79,21 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("dandelion-pipeline"),
         description=_ABOUT,
         lifespan=lifespan,
+        docs_url=None,  # these pages load scripts from other people's servers
+        redoc_url=None,
     )
     listeners = (metrics.tell, *([predictions.tell] if predictions is not None else []))
     app.state.services = Services(store, models, batcher, metrics, listeners=listeners)
     for router in routes.OPEN:
         app.include_router(router)
     for router in routes.GUARDED:
-        app.include_router(router, dependencies=DOCUMENTED_KEYS if settings.api_keys else [])
+        app.include_router(router, dependencies=DOCUMENTED_KEYS if settings.asks_for_keys else [])
     answer_errors_with_problems(app)
     app.add_middleware(RoomMiddleware, batcher=batcher)
     app.add_middleware(BodyLimitMiddleware)
-    app.add_middleware(ApiKeyMiddleware, keys=settings.api_keys)
+    keys = Keys((key.get_secret_value() for key in settings.api_keys), settings.api_keys_file)
+    app.add_middleware(ApiKeyMiddleware, keys=keys)
+    app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     app.add_middleware(RequestIdMiddleware)  # added last: a request meets it first
     return app
@@ -133,17 +140,26 @@ def main() -> None:
     except DandelionError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
-    config = uvicorn.Config(
+    config = server_config(app)
+    with listening, suppress(KeyboardInterrupt):  # uvicorn stops in order, then raises it
+        _log.info("The API answers on http://%s:%d", settings.api_host, settings.api_port)
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def server_config(
+    app: FastAPI, protocol: type[BoundedProtocol] = BoundedProtocol
+) -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    return uvicorn.Config(
         app,
+        http=protocol,
         ws="none",
         server_header=False,
+        log_config=None,
         access_log=False,  # a line for each request would cost more than the routing of it
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
-    with listening, suppress(KeyboardInterrupt):  # uvicorn stops in order, then raises it
-        _log.info("The API answers on http://%s:%d", settings.api_host, settings.api_port)
-        uvicorn.Server(config).run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -19,6 +19,15 @@ from serving.request_id import HEADER, request_id
 from serving.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""Of every answer. Source: OWASP, REST Security Cheat Sheet."""
+
 MOST_FILES = 64
 """Photos in one request."""
 
@@ -176,7 +185,7 @@ def response_for(error: HTTPException, scope: Scope) -> Response:
     return Response(
         document(error, scope).model_dump_json(exclude_none=True),
         error.status_code,
-        headers={**(error.headers or {}), HEADER: request_id(scope)},
+        headers={**SECURITY_HEADERS, **(error.headers or {}), HEADER: request_id(scope)},
         media_type=MEDIA_TYPE,
     )
 

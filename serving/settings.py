@@ -24,7 +24,11 @@ class Settings(BaseSettings):
     """``file:///…`` or ``s3://bucket/prefix``; empty means a folder under ``home``."""
 
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    """Who may ask: any of these keys opens the API. In the environment: separated by commas."""
+    """Who may ask: any of these keys opens the API. In the environment: separated by commas. Each
+    as it is, or as ``sha256:`` and its digest in hex."""
+
+    api_keys_file: Path | None = None
+    """More keys, one a line; read again when it changes."""
 
     api_host: str = "127.0.0.1"
     """The address to listen on. Any but this machine's own needs at least one key."""
@@ -74,6 +78,11 @@ class Settings(BaseSettings):
         return keys
 
     @property
+    def asks_for_keys(self) -> bool:
+        """Whether not everybody may ask."""
+        return bool(self.api_keys) or self.api_keys_file is not None
+
+    @property
     def store(self) -> str:
         """The store's URL, with the embedded default filled in."""
         return self.store_url or (self.home.expanduser().resolve() / "store").as_uri()
@@ -100,11 +109,12 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         raise _senseless(error) from None
-    if not settings.api_keys and not settings.listens_to_this_machine_only:
+    if not settings.asks_for_keys and not settings.listens_to_this_machine_only:
         raise SettingsError(
             f"the API on {settings.api_host or 'every address'}",
             "it would answer other machines, and no API key is set",
-            "Set DANDELION_API_KEYS, or listen on 127.0.0.1 (DANDELION_API_HOST)",
+            "Set DANDELION_API_KEYS or DANDELION_API_KEYS_FILE, "
+            "or listen on 127.0.0.1 (DANDELION_API_HOST)",
         )
     return settings
 

@@ -131,7 +131,7 @@ def _prepare(settings: Settings) -> None:
 def _api(port: int) -> Service:
     return Service(
         "api",
-        "REST API; its documentation is at /docs",
+        "REST API; it is described at /openapi.json",
         port,
         [sys.executable, "-m", "serving.app"],
         "/healthz",

@@ -15,7 +15,8 @@ import uvicorn
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests import tiny_models
-from serving.app import KEEP_ALIVE_SECONDS, create_app
+from serving.app import create_app, server_config
+from serving.protocol import BoundedProtocol
 from serving.settings import Settings
 
 StartApi = Callable[..., httpx.Client]
@@ -43,11 +44,13 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def api_on(store: Store, **settings: object) -> Iterator[httpx.Client]:
+def api_on(
+    store: Store, protocol: type[BoundedProtocol] = BoundedProtocol, **settings: object
+) -> Iterator[httpx.Client]:
     """An API on a store, and a client that knows its address and no key."""
     with (
         TemporaryDirectory() as home,
-        _serving(_settings(store, **{"home": home, **settings})) as url,
+        _serving(_settings(store, **{"home": home, **settings}), protocol) as url,
         httpx.Client(base_url=url, trust_env=False) as client,
     ):
         yield client
@@ -58,11 +61,8 @@ def _settings(store: Store, **chosen: object) -> Settings:
 
 
 @contextmanager
-def _serving(settings: Settings) -> Iterator[str]:
-    config = uvicorn.Config(
-        create_app(settings), ws="none", log_config=None, timeout_keep_alive=KEEP_ALIVE_SECONDS
-    )
-    server = uvicorn.Server(config)
+def _serving(settings: Settings, protocol: type[BoundedProtocol]) -> Iterator[str]:
+    server = uvicorn.Server(server_config(create_app(settings), protocol))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -133,7 +133,11 @@ class PredictionLog:
 
 
 def _bytes_below(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    total = 0
+    for path in list(folder.rglob("*")):
+        with suppress(FileNotFoundError):  # another process has sent it
+            total += path.stat().st_size
+    return total
 
 
 def _row(answered: Answered) -> dict[str, Any]:
