@@ -99,7 +99,11 @@ def main(seconds: int) -> None:
             ],
             "this": ["serving.app"],
         }
-        environment = {"DANDELION_STORE_URL": store.url, "DANDELION_API_KEYS": key}
+        environment = {
+            "DANDELION_STORE_URL": store.url,
+            "DANDELION_HOME": str(folder / "home"),
+            "DANDELION_API_KEYS": key,
+        }
         found = {}
         for contender, command in commands.items():
             with running(command, environment, photos["thumbnail"], key) as server:

@@ -27,6 +27,7 @@ from serving.metrics import Metrics, MetricsMiddleware
 from serving.models import Models
 from serving.problems import answer_errors_with_problems
 from serving.protocol import BoundedProtocol
+from serving.rate import RateMiddleware
 from serving.request_id import RequestIdMiddleware
 from serving.routes.services import Services
 from serving.security_headers import SecurityHeadersMiddleware
@@ -93,6 +94,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware)
     keys = Keys((key.get_secret_value() for key in settings.api_keys), settings.api_keys_file)
     app.add_middleware(ApiKeyMiddleware, keys=keys)
+    if settings.rate_per_second:
+        app.add_middleware(RateMiddleware, keys=keys, rate=settings.rate_per_second)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     app.add_middleware(RequestIdMiddleware)  # added last: a request meets it first

@@ -39,9 +39,10 @@ class ApiKeyMiddleware:
     def _may_pass(self, scope: Scope) -> bool:
         if not self._keys.wanted or scope["path"] in OPEN_PATHS:
             return True
-        return self._keys.open(_given_key(Headers(scope=scope)))
+        return self._keys.open(given_key(Headers(scope=scope)))
 
 
-def _given_key(headers: Headers) -> str:
+def given_key(headers: Headers) -> str:
+    """The key that a request carries; empty if it carries none."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     """Whether to answer in 8-bit integers where a model agrees with itself in them: two to five
     times as fast."""
 
+    rate_per_second: float = Field(default=0.0, ge=0, le=1_000_000)
+    """How often each key, or each address without one, may ask; 0 sets no limit."""
+
     queue: int = Field(default=128, ge=1, le=100_000)
     """How many photos may be decoded, wait or be inferred at once; more are answered with 503."""
 
