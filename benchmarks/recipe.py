@@ -12,6 +12,7 @@ holds some 75 photos, so one of them says little.
 import sys
 import tempfile
 import time
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,18 @@ from dandelion_pipeline.images.landing import import_photos
 from dandelion_pipeline.images.sources import open_source
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training.calibrate import (
+    Floats,
+    Labels,
+    error_by_chance,
+    expected_calibration_error,
+    probabilities_at,
+    reliability,
+)
 from dandelion_pipeline.training.config import Preset, TrainingConfig
 from dandelion_pipeline.training.data import load_prepared
 from dandelion_pipeline.training.dataset import TEST, build_dataset, rows_of
-from dandelion_pipeline.training.evaluate import predict
+from dandelion_pipeline.training.evaluate import predict_logits
 from dandelion_pipeline.training.fit import fit
 from dandelion_pipeline.training.train import EpochMetrics
 
@@ -38,7 +47,17 @@ SALTS = ("f", "g", "h", "i", "j")
 """None of them was looked at when the presets were chosen."""
 
 CONFIDENCE = 0.95
-out = Console()
+out = Console(width=160)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of one training."""
+
+    accuracy: float
+    calibration_error: float
+    by_chance: float
+    """What the calibration error would be if the probabilities were true."""
 
 
 def main(arguments: list[str]) -> None:
@@ -55,14 +74,17 @@ def main(arguments: list[str]) -> None:
         photos = clean(store, take_in(store, DAY, None).table)
         found = [measured(store, photos, salt, config) for salt in salts or SALTS]
     if len(found) > 1:
-        interval = stats.t.interval(CONFIDENCE, len(found) - 1, np.mean(found), stats.sem(found))
+        accuracy, error, chance = np.array([astuple(one) for one in found]).T
+        spread = stats.sem(accuracy)
+        interval = stats.t.interval(CONFIDENCE, len(found) - 1, accuracy.mean(), spread)
         low, high = (float(bound) for bound in interval)
-        mean = f"mean of {len(found)} salts  {np.mean(found):.4f}"
+        mean = f"mean of {len(found)} salts  {accuracy.mean():.4f}"
         out.print(f"{mean}  ({CONFIDENCE:.0%} of such intervals hold it: {low:.3f} to {high:.3f})")
+        out.print(f"calibration error  {error.mean():.3f}  ({chance.mean():.3f} by chance)")
 
 
-def measured(store: Store, photos: pa.Table, salt: str, config: TrainingConfig) -> float:
-    """The accuracy on one split's test photos; the line is printed."""
+def measured(store: Store, photos: pa.Table, salt: str, config: TrainingConfig) -> Found:
+    """What comes of one split; the line is printed."""
     dataset = build_dataset(photos, salt).used
     losses: list[float] = []
 
@@ -75,13 +97,24 @@ def measured(store: Store, photos: pa.Table, salt: str, config: TrainingConfig) 
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
     rows, classes = rows_of(dataset, TEST), model.record.classes
     test = load_prepared(store, rows, classes, config.preprocessing)
-    accuracy = float((predict(model.onnx, test.pixels).argmax(1) == test.labels).mean())
+    logits = predict_logits(model.onnx, test.pixels)
+    accuracy = float((logits.argmax(1) == test.labels).mean())
+    before, after = (
+        calibration_error(logits, test.labels, t) for t in (1, model.record.temperature)
+    )
+    chance = error_by_chance(probabilities_at(logits, model.record.temperature)).mean
     out.print(
         f"salt {salt}  {len(test.labels)} test photos  accuracy {accuracy:.4f}  "
-        f"validation loss {losses[-1]:.3f}, lowest {min(losses):.3f}  "
+        f"validation loss {losses[-1]:.3f}  calibration error {after:.3f} "
+        f"({before:.3f} before, {chance:.3f} by chance)  "
         f"{seconds:.0f} s, {cpu_seconds:.0f} s of a processor"
     )
-    return accuracy
+    return Found(accuracy, after, chance)
+
+
+def calibration_error(logits: Floats, labels: Labels, temperature: float) -> float:
+    """The expected calibration error at a temperature."""
+    return expected_calibration_error(reliability(probabilities_at(logits, temperature), labels))
 
 
 if __name__ == "__main__":

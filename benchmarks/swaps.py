@@ -3,9 +3,9 @@
     python -m benchmarks.swaps [swaps]
 
 The real process follows a store in which a model is published as soon as the last one answers;
-every tenth bundle is corrupt, and must be refused. Models say the opposite of each other in turn, so
-an answer that was computed by another model than it names would be seen. Memory is looked at after a
-tenth of the swaps and at the end.
+every tenth bundle is corrupt, and must be refused. Models say the opposite of each other in turn:
+an answer that was computed by another model than it names would be seen. Memory is looked at after
+a tenth of the swaps and at the end.
 """
 
 import asyncio
