@@ -29,7 +29,6 @@ from serving.models import LiveModel
 ROOM_BYTES = 256_000_000
 """Of the files of all photos that are inside; they lie on disk, or in memory if they are small."""
 
-_NICENESS = 5  # a third of the event loop's share, by the kernel's weights
 _RECENT = 0.1  # how much the last batch counts for the pace
 
 
@@ -106,7 +105,7 @@ class Batcher:
         self._queue: deque[_Ready] = deque()
         self._changed = threading.Condition()
         self._over = False
-        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode", _stand_back)
+        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
         self._inferring = threading.Thread(target=self._infer_on_and_on, name="infer", daemon=True)
 
     def start(self) -> None:
@@ -198,7 +197,6 @@ class Batcher:
             self._changed.notify()
 
     def _infer_on_and_on(self) -> None:
-        _stand_back()
         while batch := self._next_batch():
             try:
                 self._infer(batch)
@@ -255,11 +253,6 @@ class Batcher:
             for one, row in zip(batch, rows, strict=True)
         ]
         self._loop.call_soon_threadsafe(_answer, batch, answers)
-
-
-def _stand_back() -> None:
-    """Let the event loop go first: it decides in microseconds what these threads need not do."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def _answer(batch: Sequence[_Ready], answers: Sequence[Classified]) -> None:
