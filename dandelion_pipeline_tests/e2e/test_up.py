@@ -62,7 +62,9 @@ def test_the_api_answers_as_documented(stack: Stack, a_photo: bytes) -> None:
     response = httpx.post(stack.url("API", "/predict"), files={"file": ("p.jpg", a_photo)})
     answer = response.json()
     assert response.status_code == 200
-    assert set(answer) == {"label", "confidence", "probabilities", "model", "request_id"}
+    assert set(answer) == {
+        *("prediction_id", "label", "confidence", "probabilities", "model", "request_id")
+    }
     assert answer["confidence"] == max(answer["probabilities"].values())
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
     assert answer["model"]["version"] == stack.manifest.version
