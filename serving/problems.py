@@ -137,14 +137,24 @@ def no_such_label(label: str, known: Sequence[str]) -> ApiProblem:
     )
 
 
+def no_such_model(version: str, why: str) -> ApiProblem:
+    """There is no such model, or not what was asked of it."""
+    return ApiProblem(
+        HTTPStatus.NOT_FOUND,
+        kind="no-such-model",
+        title="There is no such model",
+        detail=f"Model {version} {why}. `GET /models` lists those that were released.",
+    )
+
+
 def store_away(why: str) -> ApiProblem:
-    """What has to be kept cannot be; the words of the error are for the log."""
-    _log.error("Nothing could be kept: %s", why)
+    """The store is needed and cannot be used; the words of the error are for the log."""
+    _log.error("A request needs the store: %s", why)
     return ApiProblem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         kind="store-away",
         title="The store does not answer",
-        detail="Nothing was kept. Send it again later.",
+        detail="Nothing was done. Send it again later.",
         headers={"Retry-After": "10"},
     )
 

@@ -64,6 +64,26 @@ class ModelInfo(ModelRef):
     )
 
 
+class ReleasedModel(ReleaseInfo):
+    """An entry of the release log, and what is known of its model."""
+
+    version: str
+    live: bool = Field(description="Whether it is the entry in force")
+    forced: bool = Field(description="Whether somebody overruled the gate")
+    accuracy: float | None = Field(
+        description="Share of the test photos that it got right; null if its bundle can't be read"
+    )
+    data_hash: str | None = Field(description="Of what it was trained on; null likewise")
+    is_sample: bool | None = Field(description="Whether that was generated; null likewise")
+
+
+class ReleaseHistory(_Answer):
+    """The release log, newest first."""
+
+    releases: list[ReleasedModel]
+    total: int = Field(description="How many entries there are in all")
+
+
 class Readiness(_Answer):
     """A model is loaded and answers."""
 

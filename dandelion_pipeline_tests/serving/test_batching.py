@@ -157,13 +157,13 @@ def test_a_photo_whose_turn_does_not_come_in_time_is_turned_away(store: Store) -
         first = asyncio.ensure_future(batcher.classify(model, PHOTOS["grass"]))
         await begun(model)
         late = asyncio.ensure_future(batcher.classify(model, PHOTOS["grass"]))
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.7)
         watched(model).may_go_on.set()
         assert label(await first) == "grass"
         with pytest.raises(Busy):
             await late
 
-    run(work, patience=0.5)
+    run(work, patience=1.5)
 
 
 def test_a_request_that_is_cancelled_leaves_the_queue(store: Store) -> None:

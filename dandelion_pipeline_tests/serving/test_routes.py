@@ -176,6 +176,8 @@ def test_openapi_documents_every_route_with_its_problems(api: httpx.Client) -> N
         "/healthz",
         "/readyz",
         "/model",
+        "/models",
+        "/models/{version}/card",
         "/predict",
         "/predict/batch",
         "/feedback",
