@@ -25,6 +25,7 @@ from serving.limits import BodyLimitMiddleware, RoomMiddleware
 from serving.log.writer import PredictionLog
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.models import Models
+from serving.origin import OriginMiddleware
 from serving.problems import answer_errors_with_problems
 from serving.protocol import BoundedProtocol
 from serving.rate import RateMiddleware
@@ -94,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware)
     keys = Keys((key.get_secret_value() for key in settings.api_keys), settings.api_keys_file)
     app.add_middleware(ApiKeyMiddleware, keys=keys)
+    app.add_middleware(OriginMiddleware, this_machine_only=not settings.asks_for_keys)
     if settings.rate_per_second:
         app.add_middleware(RateMiddleware, keys=keys, rate=settings.rate_per_second)
     app.add_middleware(SecurityHeadersMiddleware)

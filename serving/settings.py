@@ -93,12 +93,17 @@ class Settings(BaseSettings):
     @property
     def listens_to_this_machine_only(self) -> bool:
         """Whether ``api_host`` is a loopback address."""
-        if self.api_host == "localhost":
-            return True
-        try:
-            return ip_address(self.api_host).is_loopback
-        except ValueError:
-            return False
+        return is_this_machine(self.api_host)
+
+
+def is_this_machine(name: str) -> bool:
+    """Whether a host name, or an address without brackets, is a loopback one."""
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def load_settings() -> Settings:

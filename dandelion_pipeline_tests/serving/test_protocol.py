@@ -19,7 +19,7 @@ from serving.protocol import BoundedProtocol
 
 SLOW = 60
 MALFORMED = 1_500
-HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
+HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
 PHOTO = HEAD + b"Content-Type: multipart/form-data; boundary=x\r\n"
 
 
@@ -118,7 +118,7 @@ def test_a_body_that_comes_along_gets_the_time_that_it_takes(hasty: httpx.Client
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
         (HEAD + b"X-A: 1\r\n" * 200 + b"\r\n", 431),
         (HEAD + b"X-A: " + b"1" * 100_000 + b"\r\n\r\n", 431),
         (HEAD + b"X-A" * 40_000, 431),
@@ -163,7 +163,7 @@ def test_malformed_requests_end_in_an_answer_or_a_closed_connection_and_never_in
 
 
 def test_a_thousand_requests_in_one_piece_are_answered_in_order(hasty: httpx.Client) -> None:
-    one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    one = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with connected(hasty) as client:
         client.sendall(one * 999 + one.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         assert all_of(client).count(b"HTTP/1.1 200 OK") == 1_000
