@@ -1,11 +1,11 @@
 """Debian's Chromium, headless and without the connections that it opens for its maker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import FilePayload, Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 _FLAGS = [
@@ -36,6 +36,18 @@ def chromium_page(width: int = 1280, height: int = 900) -> Iterator[Page]:
 
 
 def drop_photo(page: Page, data: bytes, name: str = "photo.jpg") -> None:
-    """Give a photo to the web app."""
-    file_input = page.locator("input[type=file]")
-    file_input.set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
+    """Give a photo to the web app, in place of those that it has."""
+    remove = page.get_by_role("button", name="Remove ")
+    while remove.count():
+        left = remove.count() - 1
+        remove.first.click()
+        expect(remove).to_have_count(left)
+    drop_photos(page, {name: data})
+
+
+def drop_photos(page: Page, photos: Mapping[str, bytes]) -> None:
+    """Give more photos, by name, to the web app."""
+    payloads: list[FilePayload] = [
+        {"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in photos.items()
+    ]
+    page.locator("input[type=file]").set_input_files(payloads)

@@ -5,14 +5,15 @@ ClientError
 └── ApiUnreachable    nothing answered at that address, or something else did
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from serving.schemas import (
     BatchPrediction,
@@ -21,9 +22,10 @@ from serving.schemas import (
     Prediction,
     Problem,
     Readiness,
+    ReleaseHistory,
 )
 
-_Answer = TypeVar("_Answer", bound=BaseModel)
+_Answer = TypeVar("_Answer")
 
 
 class ClientError(Exception):
@@ -57,21 +59,27 @@ class ApiUnreachable(ClientError):
 
 @dataclass(frozen=True)
 class _Question(Generic[_Answer]):
-    """What is sent, and of which type the answer is."""
+    """What is sent, and how the answer is read."""
 
     method: str
     path: str
-    answer: type[_Answer]
+    read: Callable[[bytes], _Answer]
+    """Raises `ValueError` where it is none."""
+
     body: dict[str, Any] = field(default_factory=dict)
 
 
 def _predict(data: bytes, name: str) -> _Question[Prediction]:
-    return _Question("POST", "/predict", Prediction, {"files": {"file": (name, data)}})
+    return _Question(
+        "POST", "/predict", Prediction.model_validate_json, {"files": {"file": (name, data)}}
+    )
 
 
 def _predict_batch(photos: Sequence[tuple[str, bytes]]) -> _Question[BatchPrediction]:
     files = [("files", photo) for photo in photos]
-    return _Question("POST", "/predict/batch", BatchPrediction, {"files": files})
+    return _Question(
+        "POST", "/predict/batch", BatchPrediction.model_validate_json, {"files": files}
+    )
 
 
 def _feedback(
@@ -81,11 +89,20 @@ def _feedback(
     body: dict[str, Any] = {"data": {**said, "consent": str(photo is not None).lower()}}
     if photo is not None:
         body["files"] = {"file": ("photo", photo)}
-    return _Question("POST", "/feedback", FeedbackReceipt, body)
+    return _Question("POST", "/feedback", FeedbackReceipt.model_validate_json, body)
 
 
-_MODEL = _Question("GET", "/model", ModelInfo)
-_READY = _Question("GET", "/readyz", Readiness)
+def _history(limit: int) -> _Question[ReleaseHistory]:
+    body = {"params": {"limit": limit}}
+    return _Question("GET", "/models", ReleaseHistory.model_validate_json, body)
+
+
+def _card(version: str) -> _Question[str]:
+    return _Question("GET", f"/models/{quote(version, safe='')}/card", bytes.decode)
+
+
+_MODEL = _Question("GET", "/model", ModelInfo.model_validate_json)
+_READY = _Question("GET", "/readyz", Readiness.model_validate_json)
 
 
 class _Speaker:
@@ -107,8 +124,8 @@ class _Speaker:
             after = response.headers.get("Retry-After", "")
             raise ApiError(_problem(response), int(after) if after.isdecimal() else None)
         try:
-            return question.answer.model_validate_json(response.content)
-        except ValidationError:
+            return question.read(response.content)
+        except ValueError:
             where = self.base_url + question.path
             raise ApiUnreachable(f"What answers at {where} is not this API") from None
 
@@ -167,6 +184,19 @@ class Client(_Speaker):
         """The model that answers now. Raises like `predict`."""
         return self._ask(_MODEL)
 
+    def history(self, limit: int = 20) -> ReleaseHistory:
+        """What was live when, newest first; ``limit`` entries at most. Raises like `predict`."""
+        return self._ask(_history(limit))
+
+    def card(self, version: str) -> str:
+        """The model card of a version, in Markdown.
+
+        Raises:
+            ApiError: there is no such version, it has no card, or the store is away.
+            ApiUnreachable: no API answered.
+        """
+        return self._ask(_card(version))
+
     def ready(self) -> Readiness:
         """Whether a model is loaded; if none is, an `ApiError` of status 503 says why."""
         return self._ask(_READY)
@@ -220,6 +250,14 @@ class AsyncClient(_Speaker):
     async def model(self) -> ModelInfo:
         """The model that answers now."""
         return await self._ask(_MODEL)
+
+    async def history(self, limit: int = 20) -> ReleaseHistory:
+        """What was live when, newest first."""
+        return await self._ask(_history(limit))
+
+    async def card(self, version: str) -> str:
+        """The model card of a version, in Markdown."""
+        return await self._ask(_card(version))
 
     async def ready(self) -> Readiness:
         """Whether a model is loaded."""

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from dandelion_pipeline.release.manifest import CARD_MARKDOWN
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.processes import free_port, running, stop
@@ -30,6 +31,26 @@ def test_answers_are_typed(client: Client) -> None:
     assert prediction.label == "dandelion"
     assert prediction.confidence == prediction.probabilities["dandelion"]
     assert prediction.model.version == client.model().version == client.ready().version
+
+
+def test_the_history_and_a_card_are_asked_for_by_version(store: Store, start_api: StartApi) -> None:
+    tiny_models.publish(store, "first", beside={CARD_MARKDOWN: "# größer".encode()})
+    tiny_models.publish(store, "second")
+    url = str(start_api().base_url)
+    with Client(url) as client:
+        assert [one.version for one in client.history().releases] == ["second", "first"]
+        assert [one.version for one in client.history(1).releases] == ["second"]
+        assert client.card("first") == "# größer"
+        for unknown in ("second", "../first", "a b/c?d"):
+            with pytest.raises(ApiError) as refused:
+                client.card(unknown)
+            assert refused.value.status in {404, 422}
+
+    async def ask() -> tuple[int, str]:
+        async with AsyncClient(url) as client:
+            return (await client.history()).total, await client.card("first")
+
+    assert asyncio.run(ask()) == (2, "# größer")
 
 
 def test_a_refused_photo_is_an_error_with_its_reason(client: Client) -> None:

@@ -1,6 +1,7 @@
 """Clients that send nonsense, too much, or too slowly: each is told, and nobody else suffers."""
 
 import json
+import os
 import random
 import select
 import socket
@@ -18,7 +19,7 @@ from dandelion_pipeline_tests.tiny_models import photo, publish
 from serving.protocol import BoundedProtocol
 
 SLOW = 60
-MALFORMED = 1_500
+MALFORMED = int(os.environ.get("DANDELION_MALFORMED", "1500"))
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n"
 PHOTO = HEAD + b"Content-Type: multipart/form-data; boundary=x\r\n"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from html import escape
 
-from serving.schemas import ModelInfo, Prediction
+from serving.schemas import ModelInfo, Prediction, ReleasedModel, ReleaseHistory
 from serving.webapp.artwork import dandelion
 from serving.webapp.words import Words
 
@@ -44,6 +44,27 @@ def answer(prediction: Prediction) -> str:
         f'<ul class="dd-bars">{bars}</ul>'
         f'<p class="dd-small">Model <span class="dd-version">{escape(prediction.model.version)}'
         "</span></p></section>"
+    )
+
+
+def summary(counted: list[tuple[str, int]], refused: int) -> str:
+    """How many photos of each class there are, and how many have no answer."""
+    figures = [(f"{photos:,}", label) for label, photos in counted]
+    if refused:
+        figures.append((f"{refused:,}", "without an answer"))
+    return _facts(figures)
+
+
+def history_table(history: ReleaseHistory) -> str:
+    """What was live when, by whom and why."""
+    rows = "".join(_release(one) for one in history.releases)
+    older = history.total - len(history.releases)
+    more = f'<p class="dd-small">… and {older:,} before.</p>' if older else ""
+    heads = ("Version", "Since", "Accuracy", "By", "Why")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        f'<table class="dd-table dd-words"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>{more}"
     )
 
 
@@ -90,6 +111,16 @@ def origins(info: ModelInfo) -> str:
     ]
     items = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows)
     return f'<dl class="dd-list">{items}</dl>'
+
+
+def _release(release: ReleasedModel) -> str:
+    version = escape(release.version) + (" (live)" if release.live else "")
+    accuracy = "" if release.accuracy is None else f"{release.accuracy:.1%}"
+    forced = ", against the gate" if release.forced else ""
+    how = f"{release.who} ({release.action}{forced})"
+    cells = (_day(release.when), accuracy, how, release.why)
+    told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row">{version}</th>{told}</tr>'
 
 
 def _bar(label: str, share: float, first: bool) -> str:

@@ -4,20 +4,22 @@ DANDELION_API_URL says where the API is (default: http://127.0.0.1:8000), DANDEL
 one of its keys if it asks for one. The key stays on the server's side of the page.
 """
 
-import io
 import os
 
 import streamlit as st
-from PIL import Image, ImageOps
 
 from serving.client import Client, ClientError
-from serving.schemas import ModelInfo
-from serving.webapp import cards, words
+from serving.schemas import ModelInfo, Prediction, ReleaseHistory
+from serving.webapp import cards, many, words
+from serving.webapp.answers import Photo, ask
 from serving.webapp.artwork import dandelion
+from serving.webapp.correction import offer_correction
+from serving.webapp.pictures import preview
 from serving.webapp.style import STYLE
 
 _ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp"]
 _PREVIEW_PIXELS = 900
+_HISTORY = "history"
 
 
 def main() -> None:
@@ -27,11 +29,14 @@ def main() -> None:
     url = os.environ.get("DANDELION_API_URL") or "http://127.0.0.1:8000"
     with Client(url, os.environ.get("DANDELION_API_KEY")) as client:
         info = _model_or_notice(client)
-        uploaded = st.file_uploader("Your photo", type=_ENDINGS)
-        if uploaded is not None and info is not None:
-            _answer(client, uploaded.getvalue(), uploaded.name)
-    if info is not None:
-        _about(info)
+        files = st.file_uploader("Your photos", type=_ENDINGS, accept_multiple_files=True)
+        photos = [Photo.of(file.name, file.getvalue()) for file in files]
+        if info is not None:
+            if len(photos) == 1:
+                _answer(client, info, photos[0])
+            elif photos:
+                many.show(photos, ask(client, photos, info.version))
+            _about(client, info)
 
 
 def _model_or_notice(client: Client) -> ModelInfo | None:
@@ -51,36 +56,39 @@ def _model_or_notice(client: Client) -> ModelInfo | None:
     return info
 
 
-def _answer(client: Client, data: bytes, name: str) -> None:
-    try:
-        with st.spinner("Looking at the photo …"):
-            prediction = client.predict(data, name)
-    except ClientError as error:
-        st.html(cards.notice(words.explain(error)))
+def _answer(client: Client, info: ModelInfo, photo: Photo) -> None:
+    (outcome,) = ask(client, [photo], info.version)
+    if not isinstance(outcome, Prediction):
+        st.html(cards.notice(outcome))
         return
     left, right = st.columns(2, gap="medium")
-    left.image(_preview(data), width="stretch", alt="The photo that you sent")
-    right.html(cards.answer(prediction))
+    image = preview(photo.data, _PREVIEW_PIXELS)
+    left.image(image, width="stretch", alt="The photo that you sent")
+    right.html(cards.answer(outcome))
+    offer_correction(client, info.classes, outcome, photo)
 
 
-def _about(info: ModelInfo) -> None:
+def _about(client: Client, info: ModelInfo) -> None:
     st.subheader("About this model", anchor=False)
     st.html(cards.facts(info))
     with st.expander("What it was made from"):
         st.html(cards.counts_table(info))
         st.html(cards.origins(info))
+    with st.expander("What was live before"):
+        try:
+            st.html(cards.history_table(_history(client, info)))
+        except ClientError as error:
+            st.html(cards.notice(words.explain(error)))
 
 
-def _preview(data: bytes) -> Image.Image:
-    """A small upright copy. The API has accepted these bytes, so they can be decoded."""
-    with Image.open(io.BytesIO(data)) as opened:
-        opened.draft("RGB", (_PREVIEW_PIXELS, _PREVIEW_PIXELS))
-        image = ImageOps.exif_transpose(opened)
-    if image.mode.startswith("I"):  # 16-bit grey
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    image.thumbnail((_PREVIEW_PIXELS, _PREVIEW_PIXELS))
-    return image
+def _history(client: Client, info: ModelInfo) -> ReleaseHistory:
+    """The release log as of the release that answers: it is asked for once, not at each click."""
+    kept: dict[int, ReleaseHistory] = st.session_state.get(_HISTORY, {})
+    number = info.release.number
+    if number not in kept:
+        kept = {number: client.history()}
+        st.session_state[_HISTORY] = kept
+    return kept[number]
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ STYLE = """<style>
 .dd-table th, .dd-table td { text-align: right; padding: .35rem .5rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
 .dd-table th:first-child { text-align: left; }
+.dd-words th, .dd-words td { text-align: left; }
 .dd-list { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.2rem;
   font-size: .9rem; margin: 1rem .5rem 0 !important; padding: 0 !important;
   overflow-wrap: anywhere; }

@@ -56,6 +56,23 @@ def outdated(trouble: str) -> Words:
     return Words("This may not be the newest model", trouble, is_error=False)
 
 
+def looking(done: int, photos: int) -> str:
+    """While the API is being asked."""
+    return "Looking at the photo …" if photos == 1 else f"Looked at {done} of {photos} photos …"
+
+
+def thanks(label: str, *, learned_from: bool) -> Words:
+    """What becomes of what a visitor said."""
+    if learned_from:
+        fate = (
+            f"Your photo lies in today's landing folder, as {label}. It passes the same checks as "
+            "every other photo, and the next training learns from it."
+        )
+    else:
+        fate = f"It is noted that the photo shows {label}. The photo itself was not kept."
+    return Words("Thank you", fate, is_error=False)
+
+
 def explain(error: ClientError) -> Words:
     """What a person should read when the API gave no answer."""
     if isinstance(error, ApiUnreachable):

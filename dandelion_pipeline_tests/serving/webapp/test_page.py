@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
@@ -9,12 +10,20 @@ from PIL import Image
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
+from dandelion_pipeline.images.intake import ACCEPTED, take_in
 from dandelion_pipeline.release.manifest import DataSummary
+from dandelion_pipeline.release.promotion import rollback
+from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.processes import free_port
 from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
 from dandelion_pipeline_tests.tiny_models import GREEN, SAMPLE, YELLOW, onnx_graph, photo, publish
+from serving.schemas import ModelRef, Prediction
 from serving.webapp import page as page_module
+from serving.webapp.answers import Outcome, Photo
+from serving.webapp.many import as_csv
+from serving.webapp.pictures import preview
+from serving.webapp.words import Words
 
 OpenPage = Callable[[httpx.Client], AppTest]
 PAGE = Path(page_module.__file__)
@@ -39,7 +48,7 @@ def _html(page: AppTest) -> str:
 
 
 def _upload(page: AppTest, data: bytes, name: str = "photo.jpg") -> str:
-    page.file_uploader[0].set_value((name, data, "image/jpeg"))
+    page.file_uploader[0].set_value([(name, data, "image/jpeg")])
     return _html(_fine(page.run()))
 
 
@@ -175,4 +184,114 @@ def test_a_photo_that_lies_on_its_side_is_shown_upright() -> None:
     exif[0x0112] = 6  # Exif 2.32: turn by 90 degrees to show
     target = io.BytesIO()
     Image.new("RGB", (200, 100)).save(target, "JPEG", exif=exif)
-    assert page_module._preview(target.getvalue()).size == (100, 200)
+    assert preview(target.getvalue(), 900).size == (100, 200)
+
+
+def _predictions(api: httpx.Client) -> float:
+    lines = api.get("/metrics").text.splitlines()
+    name = "dandelion_predictions_total"
+    return sum(float(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def _send_answer(page: AppTest, label: str, *, consent: bool) -> str:
+    page.selectbox[0].set_value(label)
+    page.checkbox[0].set_value(consent)
+    button = next(button for button in page.button if button.label == "Send my answer")
+    button.click()
+    return _html(_fine(page.run()))
+
+
+def test_a_correction_with_consent_lands_for_the_next_training(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    publish(store, "first")
+    api = start_api()
+    page = open_page(api)
+    _upload(page, photo(YELLOW))
+    shown = _send_answer(page, "grass", consent=True)
+    assert "Thank you" in shown
+    assert "as grass" in shown
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    (landed,) = store.list_objects(layout.LANDING)
+    assert landed.key.startswith(f"landing/{today}/grass/{layout.FEEDBACK_NAME}")
+    (row,) = take_in(store, today, None).table.to_pylist()
+    assert (row["label"], row["status"]) == ("grass", ACCEPTED)
+    assert _predictions(api) == 1  # no click asked a second time
+    assert not page.selectbox  # nor can the same be said twice
+
+
+def test_a_correction_without_consent_keeps_no_photo(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    publish(store, "first")
+    page = open_page(start_api())
+    _upload(page, photo(GREEN))
+    assert "was not kept" in _send_answer(page, "grass", consent=False)
+    assert not list(store.list_objects(layout.LANDING))
+    assert len(list(store.list_objects("feedback/"))) == 1
+
+
+def test_a_correction_that_the_store_does_not_take_can_be_sent_again(
+    store: Store, start_api: StartApi, open_page: OpenPage, tmp_path: Path
+) -> None:
+    publish(store, "first")
+    page = open_page(start_api())
+    _upload(page, photo())
+    blocked = tmp_path / "store" / "feedback"
+    blocked.write_bytes(b"")  # a file where a folder has to be
+    assert "Thank you" not in _send_answer(page, "grass", consent=False)
+    blocked.unlink()
+    assert "Thank you" in _send_answer(page, "grass", consent=False)
+
+
+def test_many_photos_are_counted_and_listed_with_those_that_were_refused(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    publish(store, "first")
+    api = start_api()
+    page = open_page(api)
+    photos = [photo((240, 160 + 6 * n, 40)) for n in range(8)] + [photo(GREEN), b"text", photo(GREEN)]
+    files = [(f"{n}.jpg", data, "image/jpeg") for n, data in enumerate(photos)]
+    page.file_uploader[0].set_value(files)
+    shown = _html(_fine(page.run()))
+    for figure, meaning in (("8", "dandelion"), ("2", "grass"), ("1", "without an answer")):
+        assert f'<b>{figure}</b><span class="dd-small">{meaning}</span>' in shown
+    rows = page.dataframe[0].value
+    assert list(rows["File"]) == [f"{n}.jpg" for n in range(11)]
+    assert rows["Problem"][9] == "This file is no photo that can be read"
+    page.slider[0].set_value(1)
+    _fine(page.run())
+    assert list(page.dataframe[0].value["File"]) == [f"{n}.jpg" for n in range(11) if n != 9]
+    assert _predictions(api) == 9  # equal photos are asked for once, and after a click none
+
+
+def test_the_table_can_be_taken_away_and_runs_nothing_in_a_spreadsheet() -> None:
+    seen = Prediction(
+        prediction_id="1",
+        label="dandelion",
+        confidence=0.75,
+        probabilities={"dandelion": 0.75, "grass": 0.25},
+        model=ModelRef(version="v", is_sample=False, data_hash="", dagster_run="", mlflow_run=""),
+        request_id="2",
+    )
+    rows: list[tuple[Photo, Outcome]] = [
+        (Photo.of("=1+1.jpg", b"1"), seen),
+        (Photo.of('a,"b".jpg', b"2"), Words("Damaged", "")),
+    ]
+    assert as_csv(rows).splitlines() == [
+        "file,label,confidence,model_version,problem",
+        "'=1+1.jpg,dandelion,0.750000,v,",
+        '"a,""b"".jpg",,,,Damaged',
+    ]
+
+
+def test_the_page_says_what_was_live_before_and_why(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    publish(store, "first")
+    publish(store, "second")
+    rollback(store, to=None, who="ada", why="calls <lawns> dandelion")
+    shown = _html(open_page(start_api()))
+    assert "first (live)" in shown
+    assert "ada (rollback)" in shown
+    assert "calls &lt;lawns&gt; dandelion" in shown

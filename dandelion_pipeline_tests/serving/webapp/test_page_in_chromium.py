@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.browser import chromium_page, drop_photo, needs_chromium
+from dandelion_pipeline_tests.browser import chromium_page, drop_photo, drop_photos, needs_chromium
 from dandelion_pipeline_tests.processes import free_port, running
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo, publish
 from serving.client import Client
@@ -50,6 +50,12 @@ def test_the_page_shows_what_the_api_answers_and_speaks_to_nobody_else(
             )
             expect(browser_page.locator(".dd-version")).to_have_text(answer.model.version)
             expect(browser_page.get_by_alt_text("The photo that you sent")).to_be_visible()
+        browser_page.get_by_role("button", name="Send my answer").click()
+        expect(browser_page.get_by_role("status")).to_contain_text("Thank you")
+        drop_photos(browser_page, {f"{n}.jpg": photo((60, 130 + n, 50)) for n in range(7)})
+        expect(browser_page.get_by_text("8", exact=True).first).to_be_visible()
+        expect(browser_page.get_by_role("button", name="Save as CSV")).to_be_visible()
+        browser_page.reload()
         drop_photo(browser_page, b"no photo")
         expect(browser_page.get_by_role("alert")).to_contain_text("no photo that can be read")
         expect(browser_page.get_by_text("Deploy")).to_have_count(0)

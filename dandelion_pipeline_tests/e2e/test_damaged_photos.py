@@ -1,0 +1,82 @@
+"""Damaged photos over HTTP: each gets an answer of its own, and the API is none the worse.
+
+``DANDELION_MUTANTS=170`` sends all that there are of each sound file.
+"""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline_tests.images.mutants import mutant, sound_files
+from dandelion_pipeline_tests.processes import free_port, running
+from dandelion_pipeline_tests.tiny_models import photo, publish
+from serving.problems import MOST_FILES
+
+EACH = int(os.environ.get("DANDELION_MUTANTS", "12"))
+REFUSED = {413, 415, 422}
+MB = 1_000_000
+
+
+def damaged() -> Iterator[bytes]:
+    """Mutants of every format, in an order that mixes them."""
+    for number in range(EACH):
+        for name in sound_files():
+            yield mutant(name, number)
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process takes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def send_all(api: httpx.Client) -> Counter[str]:
+    """Send them in batches. How many were answered, and how many were refused why."""
+    outcomes: Counter[str] = Counter()
+    files = damaged()
+    while batch := list(islice(files, MOST_FILES)):
+        answer = api.post("/predict/batch", files=[("files", data) for data in batch])
+        assert answer.status_code == 200, answer.text
+        results = answer.json()["results"]
+        assert len(results) == len(batch)
+        for result in results:
+            problem = result["problem"]
+            if problem is not None:
+                assert problem["status"] in REFUSED
+            outcomes[problem["reason"] if problem else "answered"] += 1
+    return outcomes
+
+
+@pytest.mark.timeout(600)
+def test_damaged_photos_are_answered_or_refused_and_leave_nothing_behind(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "store").as_uri())
+    publish(store, "first")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        "DANDELION_STORE_URL": store.url,
+        "DANDELION_HOME": str(tmp_path / "home"),
+        "DANDELION_API_PORT": str(port),
+    }
+    with (
+        running([sys.executable, "-m", "serving.app"], url=f"{url}/readyz", env=environment) as api,
+        httpx.Client(base_url=url, trust_env=False, timeout=60) as client,
+    ):
+        first = send_all(client)
+        before = resident(api.pid)
+        second = send_all(client)
+        after = resident(api.pid)
+        assert api.poll() is None
+        assert client.post("/predict", files={"file": photo()}).json()["label"] == "dandelion"
+    print(first, f"{before / MB:.0f} MB, then {after / MB:.0f} MB")  # noqa: T201
+    assert first == second
+    assert first["answered"] > 0
+    assert first["broken"] > 0
+    assert after - before < 20 * MB

@@ -1,0 +1,99 @@
+"""The API is killed under load, again and again: no answer that it gave is missing from the log.
+
+``DANDELION_KILL_ROUNDS=50`` kills it fifty times; ``-s`` shows how soon it answered again.
+"""
+
+import os
+import random
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.predictions import read_predictions
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline_tests.processes import free_port, running, stop
+from dandelion_pipeline_tests.tiny_models import photo, publish
+
+ROUNDS = int(os.environ.get("DANDELION_KILL_ROUNDS", "4"))
+CLIENTS = 4
+
+
+@dataclass
+class Load:
+    """Clients that ask without pause, through every death of the API."""
+
+    url: str
+    answered: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self) -> None:
+        while not self.over.is_set():
+            with (
+                httpx.Client(base_url=self.url, trust_env=False, timeout=5) as client,
+                ExitStack() as quiet,
+            ):
+                quiet.callback(time.sleep, 0.01)
+                self._ask(client)
+
+    def _ask(self, client: httpx.Client) -> None:
+        try:
+            while not self.over.is_set():
+                answer = client.post("/predict", files={"file": photo()})
+                if answer.is_success:
+                    self.answered.append(answer.json()["prediction_id"])
+        except httpx.TransportError:
+            return  # it was killed
+
+
+def logged(store: Store) -> list[str]:
+    """The names of all predictions of yesterday and today: midnight may have passed."""
+    days = [datetime.now(UTC) - timedelta(days=1), datetime.now(UTC)]
+    tables = [read_predictions(store, f"{day:%Y-%m-%d}") for day in days]
+    return [name for table in tables for name in table["prediction_id"].to_pylist()]
+
+
+def test_an_api_that_is_killed_loses_and_doubles_no_answer_in_its_log(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "store").as_uri())
+    publish(store, "first")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        "DANDELION_STORE_URL": store.url,
+        "DANDELION_HOME": str(tmp_path / "home"),
+        "DANDELION_API_PORT": str(port),
+        "DANDELION_LOG_SECONDS": "0.2",  # so that some kills meet the writing of a table
+    }
+    command = [sys.executable, "-m", "serving.app"]
+    load = Load(url)
+    clients = [threading.Thread(target=load.ask) for _ in range(CLIENTS)]
+    chance = random.Random(5)  # noqa: S311  nothing is to be kept secret
+    for client in clients:
+        client.start()
+    try:
+        for number in range(ROUNDS):
+            began, before = time.perf_counter(), len(load.answered)
+            with running(command, url=f"{url}/readyz", env=environment) as api:
+                ready = time.perf_counter() - began
+                time.sleep(chance.uniform(0, 1.5))
+                api.kill()
+                api.wait()
+            answered = len(load.answered) - before
+            print(f"{number}: ready after {ready:.2f} s, then {answered} answers")  # noqa: T201
+        with running(command, url=f"{url}/readyz", env=environment) as api:
+            load.over.set()
+            for client in clients:
+                client.join(30)
+            stop(api)
+    finally:
+        load.over.set()
+    found = logged(store)
+    assert len(load.answered) > 0
+    assert len(found) == len(set(found))
+    assert set(load.answered) <= set(found)

@@ -1,0 +1,77 @@
+"""Many photos at once: a table to sort, to filter and to take away."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+
+import streamlit as st
+
+from serving.schemas import Prediction
+from serving.webapp import cards
+from serving.webapp.answers import Outcome, Photo
+from serving.webapp.pictures import data_url, preview
+
+_THUMBNAIL_PIXELS = 96
+_KEPT_THUMBNAILS = 1_000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would run, at the beginning of a cell."""
+
+
+def show(photos: Sequence[Photo], outcomes: Sequence[Outcome]) -> None:
+    """The answers, how many there are of each class, and a file of them."""
+    seen = [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
+    counted = Counter(one.label for one in seen).most_common()
+    st.html(cards.summary(counted, len(outcomes) - len(seen)))
+    least = st.slider("Only answers that are at least so sure", 0, 100, 0, format="%d %%")
+    chosen = [
+        (photo, outcome)
+        for photo, outcome in zip(photos, outcomes, strict=True)
+        if least == 0 or (isinstance(outcome, Prediction) and 100 * outcome.confidence >= least)
+    ]
+    st.dataframe(
+        [_row(photo, outcome) for photo, outcome in chosen],
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "Photo": st.column_config.ImageColumn(width="small"),
+            "Sure": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+        },
+    )
+    st.download_button(
+        "Save as CSV", as_csv(chosen), file_name="predictions.csv", mime="text/csv; charset=utf-8"
+    )
+
+
+def as_csv(rows: Sequence[tuple[Photo, Outcome]]) -> str:
+    """A line for each photo: file, label, confidence, model version, why there is no answer.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
+    Injection").
+    """
+    target = io.StringIO()
+    lines = csv.writer(target)
+    lines.writerow(["file", "label", "confidence", "model_version", "problem"])
+    for photo, outcome in rows:
+        if isinstance(outcome, Prediction):
+            version, confidence = outcome.model.version, f"{outcome.confidence:.6f}"
+            cells = [photo.name, outcome.label, confidence, version, ""]
+        else:
+            cells = [photo.name, "", "", "", outcome.title]
+        lines.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+    return target.getvalue()
+
+
+def _row(photo: Photo, outcome: Outcome) -> dict[str, object]:
+    if isinstance(outcome, Prediction):
+        picture = _thumbnail(photo.sha256, photo.data)
+        label, sure, problem = outcome.label, outcome.confidence, ""
+    else:
+        picture, label, sure, problem = None, "", None, outcome.title
+    return {"Photo": picture, "File": photo.name, "Class": label, "Sure": sure, "Problem": problem}
+
+
+@st.cache_data(max_entries=_KEPT_THUMBNAILS, show_spinner=False)
+def _thumbnail(sha256: str, _data: bytes) -> str:
+    """The address of a small picture; kept by the digest, for all visitors."""
+    return data_url(preview(_data, _THUMBNAIL_PIXELS))
