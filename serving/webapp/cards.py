@@ -19,7 +19,8 @@ def heading(classes: list[str]) -> str:
     choice = f": {escape(_enumerate(classes))}" if classes else ""
     return (
         f'<header class="dd-head">{_FLOWER}<div><h1>What is in this photo?</h1>'
-        f"<p>Drop a photo, and the model says which of these it shows{choice}.</p></div></header>"
+        f"<p>Drop one photo or many, and the model says which of these each shows{choice}.</p>"
+        "</div></header>"
     )
 
 

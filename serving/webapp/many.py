@@ -35,6 +35,7 @@ def show(photos: Sequence[Photo], outcomes: Sequence[Outcome]) -> None:
         width="stretch",
         column_config={
             "Photo": st.column_config.ImageColumn(width="small"),
+            "Problem": st.column_config.TextColumn() if len(seen) < len(outcomes) else None,
             "Sure": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
         },
     )

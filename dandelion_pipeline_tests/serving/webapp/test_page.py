@@ -250,7 +250,11 @@ def test_many_photos_are_counted_and_listed_with_those_that_were_refused(
     publish(store, "first")
     api = start_api()
     page = open_page(api)
-    photos = [photo((240, 160 + 6 * n, 40)) for n in range(8)] + [photo(GREEN), b"text", photo(GREEN)]
+    photos = [photo((240, 160 + 6 * n, 40)) for n in range(8)] + [
+        photo(GREEN),
+        b"text",
+        photo(GREEN),
+    ]
     files = [(f"{n}.jpg", data, "image/jpeg") for n, data in enumerate(photos)]
     page.file_uploader[0].set_value(files)
     shown = _html(_fine(page.run()))
