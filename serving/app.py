@@ -19,6 +19,7 @@ from dandelion_pipeline.storage.store import Store
 from serving import routes
 from serving.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
 from serving.batching import Batcher
+from serving.explain import Explainer
 from serving.kept import KeptModel
 from serving.keys import Keys
 from serving.limits import BodyLimitMiddleware, RoomMiddleware
@@ -85,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     listeners = (metrics.tell, *([predictions.tell] if predictions is not None else []))
-    app.state.services = Services(store, models, batcher, metrics, listeners=listeners)
+    app.state.services = Services(store, models, batcher, metrics, Explainer(), listeners=listeners)
     for router in routes.OPEN:
         app.include_router(router)
     for router in routes.GUARDED:

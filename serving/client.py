@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from serving.schemas import (
     BatchPrediction,
+    Explanation,
     FeedbackReceipt,
     ModelInfo,
     Prediction,
@@ -80,6 +81,11 @@ def _predict_batch(photos: Sequence[tuple[str, bytes]]) -> _Question[BatchPredic
     return _Question(
         "POST", "/predict/batch", BatchPrediction.model_validate_json, {"files": files}
     )
+
+
+def _explain(data: bytes, name: str, label: str) -> _Question[Explanation]:
+    body: dict[str, Any] = {"files": {"file": (name, data)}, "data": {"label": label}}
+    return _Question("POST", "/explain", Explanation.model_validate_json, body)
 
 
 def _feedback(
@@ -163,6 +169,18 @@ class Client(_Speaker):
         """
         return self._ask(_predict_batch(photos))
 
+    def explain(self, data: bytes, name: str, label: str = "") -> Explanation:
+        """What the live model looked at in a photo.
+
+        Args:
+            data: the photo's bytes.
+            name: the file's name; the API makes no use of it.
+            label: the class that it is about; without one, the class that is seen.
+
+        Raises like `predict`, and an `ApiError` for a label that the model does not know.
+        """
+        return self._ask(_explain(data, name, label))
+
     def feedback(
         self, prediction_id: str, label: str, comment: str = "", photo: bytes | None = None
     ) -> FeedbackReceipt:
@@ -240,6 +258,10 @@ class AsyncClient(_Speaker):
     async def predict_batch(self, photos: Sequence[tuple[str, bytes]]) -> BatchPrediction:
         """What the live model sees in each of up to 64 photos, by name and bytes."""
         return await self._ask(_predict_batch(photos))
+
+    async def explain(self, data: bytes, name: str, label: str = "") -> Explanation:
+        """What the live model looked at in a photo."""
+        return await self._ask(_explain(data, name, label))
 
     async def feedback(
         self, prediction_id: str, label: str, comment: str = "", photo: bytes | None = None

@@ -10,7 +10,7 @@ from serving.problems import body_too_large, busy, response_for
 MAX_BATCH_BYTES = 128_000_000
 """Of all files of one request."""
 
-_LIMITS = {"/predict": MAX_BYTES, "/predict/batch": MAX_BATCH_BYTES}
+_LIMITS = {"/predict": MAX_BYTES, "/predict/batch": MAX_BATCH_BYTES, "/explain": MAX_BYTES}
 _MULTIPART_OVERHEAD = 64_000  # boundaries and part headers; some hundred bytes a file in practice
 
 

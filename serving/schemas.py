@@ -113,6 +113,29 @@ class Problem(_Answer):
     request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
 
 
+class Box(_Answer):
+    """A part of a photo, in shares of its width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Explanation(_Answer):
+    """What the parts of a photo mean to the model."""
+
+    label: str = Field(description="The class that it is about")
+    probability: float = Field(ge=0, le=1, description="Of that class, with nothing hidden")
+    drops: list[list[float]] = Field(
+        description="Rows from the top: by how much the probability falls when that part of the "
+        "box is hidden; negative where it rises"
+    )
+    box: Box = Field(description="What the model saw of the upright photo")
+    model: ModelRef = Field(description="The model that was asked")
+    request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
+
+
 class Feedback(_Answer):
     """What somebody said of an answer, as the store keeps it."""
 

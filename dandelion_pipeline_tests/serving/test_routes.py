@@ -180,6 +180,7 @@ def test_openapi_documents_every_route_with_its_problems(api: httpx.Client) -> N
         "/models/{version}/card",
         "/predict",
         "/predict/batch",
+        "/explain",
         "/feedback",
         "/metrics",
     }

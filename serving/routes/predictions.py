@@ -20,7 +20,7 @@ from serving.schemas import BatchPrediction, BatchResult, PhotoPrediction, Predi
 
 router = APIRouter(tags=["predictions"])
 
-_PHOTO = "A JPEG, PNG, WebP, GIF or BMP, 20 MB at most"
+PHOTO = "A JPEG, PNG, WebP, GIF or BMP, 20 MB at most"
 
 
 @router.post(
@@ -32,10 +32,10 @@ async def predict(
     request: Request,
     services: AnyServices,
     live: AnyLiveModel,
-    file: Annotated[UploadFile, File(description=_PHOTO)],
+    file: Annotated[UploadFile, File(description=PHOTO)],
 ) -> Prediction:
     """The probability of each class. What the file is, is read from its content, not its name."""
-    work = services.batcher.classify(live, _file(file))
+    work = services.batcher.classify(live, photo_file(file))
     try:
         classified = await while_connected(request, work)
     except ImageRefused as error:
@@ -56,7 +56,7 @@ async def predict_batch(
     request: Request,
     services: AnyServices,
     live: AnyLiveModel,
-    files: Annotated[list[UploadFile], File(description=f"{_PHOTO}; up to {MOST_FILES} of them")],
+    files: Annotated[list[UploadFile], File(description=f"{PHOTO}; up to {MOST_FILES} of them")],
 ) -> BatchPrediction:
     """One result for each photo, in their order, all by one model.
 
@@ -64,7 +64,7 @@ async def predict_batch(
     """
     if len(files) > MOST_FILES:
         raise too_many_files(len(files))
-    work = services.batcher.classify_all(live, [_file(file) for file in files])
+    work = services.batcher.classify_all(live, [photo_file(file) for file in files])
     found = await while_connected(request, work)
     return BatchPrediction(
         results=_results(request, services, found),
@@ -73,7 +73,9 @@ async def predict_batch(
     )
 
 
-def _file(upload: UploadFile) -> PhotoFile:
+def photo_file(upload: UploadFile) -> PhotoFile:
+    """A file as it was uploaded."""
+
     def read() -> bytes:
         upload.file.seek(0)
         return upload.file.read()

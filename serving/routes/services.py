@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from dandelion_pipeline.storage.store import Store
 from serving.answered import Listener
 from serving.batching import Batcher
+from serving.explain import Explainer
 from serving.metrics import Metrics
 from serving.models import LiveModel, Models
 from serving.problems import MEDIA_TYPE, no_model
@@ -23,6 +24,7 @@ class Services:
     models: Models
     batcher: Batcher
     metrics: Metrics
+    explainer: Explainer
     listeners: tuple[Listener, ...] = ()
     """Who is told of every answer before it is sent."""
 

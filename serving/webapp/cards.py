@@ -48,6 +48,11 @@ def answer(prediction: Prediction) -> str:
     )
 
 
+def caption(text: str) -> str:
+    """What is to be seen in a picture."""
+    return f'<p class="dd-small dd-caption">{escape(text)}</p>'
+
+
 def summary(counted: list[tuple[str, int]], refused: int) -> str:
     """How many photos of each class there are, and how many have no answer."""
     figures = [(f"{photos:,}", label) for label, photos in counted]

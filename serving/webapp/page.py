@@ -7,19 +7,21 @@ one of its keys if it asks for one. The key stays on the server's side of the pa
 import os
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from serving.client import Client, ClientError
-from serving.schemas import ModelInfo, Prediction, ReleaseHistory
+from serving.schemas import Explanation, ModelInfo, Prediction, ReleaseHistory
 from serving.webapp import cards, many, words
 from serving.webapp.answers import Photo, ask
 from serving.webapp.artwork import dandelion
 from serving.webapp.correction import offer_correction
-from serving.webapp.pictures import preview
+from serving.webapp.pictures import heated, preview
 from serving.webapp.style import STYLE
 
 _ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp"]
 _PREVIEW_PIXELS = 900
 _HISTORY = "history"
+_EXPLAINED = "explained"
 
 
 def main() -> None:
@@ -63,9 +65,32 @@ def _answer(client: Client, info: ModelInfo, photo: Photo) -> None:
         return
     left, right = st.columns(2, gap="medium")
     image = preview(photo.data, _PREVIEW_PIXELS)
-    left.image(image, width="stretch", alt="The photo that you sent")
+    shown, place = st.toggle("Show what the model looked at"), left.empty()
+    place.image(image, width="stretch", alt="The photo that you sent")
     right.html(cards.answer(outcome))
+    if shown:
+        _explain(client, outcome, photo, place)
     offer_correction(client, info.classes, outcome, photo)
+
+
+def _explain(client: Client, answer: Prediction, photo: Photo, place: DeltaGenerator) -> None:
+    """Put what the model looked at in place of the photo."""
+    kept: dict[str, Explanation] = st.session_state.get(_EXPLAINED, {})
+    if answer.prediction_id not in kept:
+        try:
+            with st.spinner("Hiding one part of the photo after another …"):
+                found = client.explain(photo.data, photo.name, answer.label)
+        except ClientError as error:
+            st.html(cards.notice(words.explain(error)))
+            return
+        kept = {answer.prediction_id: found}
+        st.session_state[_EXPLAINED] = kept
+    found = kept[answer.prediction_id]
+    caption = words.looked_at(found)
+    image = heated(preview(photo.data, _PREVIEW_PIXELS), found)
+    with place.container():
+        st.image(image, width="stretch", alt=f"The photo that you sent. {caption}")
+        st.html(cards.caption(caption))
 
 
 def _about(client: Client, info: ModelInfo) -> None:

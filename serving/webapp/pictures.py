@@ -3,7 +3,15 @@
 import base64
 import io
 
+import numpy as np
 from PIL import Image, ImageOps
+
+from serving.schemas import Explanation
+
+_RED = (235, 30, 15)
+_OPAQUE = 190  # of 255, where the drop is largest
+_FAINT = 0.05
+"""Smaller drops than that are not blown up to look like something."""
 
 
 def preview(data: bytes, pixels: int) -> Image.Image:
@@ -16,6 +24,27 @@ def preview(data: bytes, pixels: int) -> Image.Image:
     image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     image.thumbnail((pixels, pixels))
     return image
+
+
+def heated(image: Image.Image, explanation: Explanation) -> Image.Image:
+    """A photo, red where hiding it makes the model less sure.
+
+    Args:
+        image: the whole upright photo, of any size.
+        explanation: what the API says of it.
+    """
+    drops = np.clip(np.array(explanation.drops), 0, None)
+    share = drops / max(drops.max(), _FAINT)
+    box = explanation.box
+    size = (round(box.width * image.width), round(box.height * image.height))
+    heat = Image.fromarray((share * _OPAQUE).astype(np.uint8)).resize(
+        size, Image.Resampling.BICUBIC
+    )
+    mask = Image.new("L", image.size)
+    mask.paste(heat, (round(box.left * image.width), round(box.top * image.height)))
+    shown = image.convert("RGB")
+    shown.paste(Image.new("RGB", image.size, _RED), mask=mask)
+    return shown
 
 
 def data_url(image: Image.Image) -> str:

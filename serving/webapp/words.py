@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from serving.client import ApiError, ApiUnreachable, ClientError
+from serving.schemas import Explanation
 
+_NOTHING = 0.01  # a change of the probability that is not worth a word
 _TRAIN = "make run IMAGES=path/to/photos   # a folder with one folder per class"
 
 
@@ -59,6 +61,17 @@ def outdated(trouble: str) -> Words:
 def looking(done: int, photos: int) -> str:
     """While the API is being asked."""
     return "Looking at the photo …" if photos == 1 else f"Looked at {done} of {photos} photos …"
+
+
+def looked_at(explanation: Explanation) -> str:
+    """What the red in a photo means."""
+    most = max(max(row) for row in explanation.drops)
+    if most < _NOTHING:
+        return f"No single part matters: whichever is hidden, the model sees {explanation.label}."
+    return (
+        f"Red is what speaks for {explanation.label}: hidden, it makes the model less sure, by "
+        f"{100 * most:.0f} points at the most."
+    )
 
 
 def thanks(label: str, *, learned_from: bool) -> Words:

@@ -244,6 +244,22 @@ def test_a_correction_that_the_store_does_not_take_can_be_sent_again(
     assert "Thank you" in _send_answer(page, "grass", consent=False)
 
 
+def test_what_the_model_looked_at_is_shown_on_request(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    publish(store, "first")
+    api = start_api()
+    page = open_page(api)
+    assert "Red is what speaks for" not in _upload(page, photo((95, 120, 50)))
+    page.toggle[0].set_value(True)
+    shown = _html(_fine(page.run()))
+    assert "Red is what speaks for grass" in shown
+    assert len(page.image) == 1
+    _fine(page.run())
+    counted = 'dandelion_request_seconds_count{method="POST",route="/explain",status="200"} 1.0'
+    assert counted in api.get("/metrics").text
+
+
 def test_many_photos_are_counted_and_listed_with_those_that_were_refused(
     store: Store, start_api: StartApi, open_page: OpenPage
 ) -> None:
