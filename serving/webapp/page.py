@@ -94,7 +94,7 @@ def _explain(client: Client, answer: Prediction, photo: Photo, place: DeltaGener
 
 
 def _about(client: Client, info: ModelInfo) -> None:
-    st.subheader("About this model", anchor=False)
+    st.header("About this model", anchor=False)
     st.html(cards.facts(info))
     with st.expander("What it was made from"):
         st.html(cards.counts_table(info))
