@@ -43,7 +43,7 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(default=70, ge=1, description="Passes over the training photos")
+    epochs: int = Field(default=84, ge=1, description="Passes over the training photos")
     size: int = Field(default=144, ge=32, le=512, description="Input width and height, pixels")
     early_share: float = Field(
         default=0.6, ge=0, le=1, description="Share of epochs, the first ones, on smaller crops"
