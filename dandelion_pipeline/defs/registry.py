@@ -131,8 +131,14 @@ def _read(store: Store, known: dict[str, Bundle]) -> _Truth:
     releases: dict[str, list[int]] = {}
     for entry in entries:
         releases.setdefault(entry.version, []).append(entry.number)
+
+    def age(bundle: Bundle) -> tuple[str, bool, str]:
+        """Of two that were finished in the same second, the one that never was live is newer."""
+        version = bundle.manifest.version
+        return bundle.manifest.created, version not in releases, version
+
     return _Truth(
-        sorted(known.values(), key=lambda b: (b.manifest.created, b.manifest.version)),
+        sorted(known.values(), key=age),
         tuple(version for version in versions if version not in known),
         releases,
         entries[-1].version if entries else None,

@@ -105,6 +105,16 @@ def test_each_bundle_is_a_version_in_the_order_of_creation(
     assert (mirrored.champion, mirrored.challenger) == ("c-second", "a-third")
 
 
+def test_of_two_bundles_of_one_second_the_refused_one_is_the_challenger(
+    settings: Settings, folder: Store
+) -> None:
+    second = "2025-05-01T12:00:00+00:00"
+    publish(folder, "good", created=second)
+    put_bundle(folder, "bad", created=second)
+    mirrored = mirror(settings, folder)
+    assert (mirrored.champion, mirrored.challenger) == ("good", "bad")
+
+
 def test_a_version_says_what_its_manifest_says(settings: Settings, folder: Store) -> None:
     three_bundles(folder)
     mirror(settings, folder)
