@@ -24,6 +24,7 @@ from serving.kept import KeptModel
 from serving.keys import Keys
 from serving.limits import BodyLimitMiddleware, RoomMiddleware
 from serving.log.writer import PredictionLog
+from serving.memory import give_large_buffers_back
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.models import Models
 from serving.origin import OriginMiddleware
@@ -138,6 +139,7 @@ def _report_a_bug(follower: asyncio.Task[None]) -> None:
 
 def main() -> None:
     """Run the API as the environment says, until SIGINT or SIGTERM."""
+    give_large_buffers_back()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
     try:
         settings = load_settings()
