@@ -122,7 +122,9 @@ def test_no_state_of_the_page_shuts_anybody_out(
     browser_page.get_by_text("Show what the model looked at").click()
     browser_page.locator(".dd-caption").wait_for()
     for closed in ("What it was made from", "What was live before"):
-        browser_page.get_by_text(closed).click()
+        summary = browser_page.get_by_text(closed)
+        expect(summary).to_have_count(1)  # while the page is drawn anew, the old one is there too
+        summary.click()
     assert_accessible(browser_page)
     browser_page.get_by_role("button", name="Send my answer").click()
     browser_page.get_by_text("Thank you").wait_for()
@@ -138,6 +140,8 @@ def test_no_state_of_the_page_shuts_anybody_out(
 
 def assert_accessible(page: Page) -> None:
     """axe-core finds nothing serious or critical, nor a heading out of order."""
+    drawn = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+    page.locator(drawn).wait_for()
     page.wait_for_timeout(500)  # what fades in is faint meanwhile
     found = Axe().run(page).response["violations"]
     grave = [one for one in found if one["impact"] in {"serious", "critical"}]
