@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from dandelion_pipeline.release import log
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.processes import fresh_environment
+from dandelion_pipeline_tests.processes import free_port, fresh_environment, running
+from dandelion_pipeline_tests.tiny_models import publish
 
 DANDELION = str(Path(sys.executable).with_name("dandelion"))
 
@@ -53,6 +55,35 @@ def run_dandelion(home: Path, *arguments: str) -> subprocess.CompletedProcess[st
         check=False,
         timeout=280,
     )
+
+
+@dataclass(frozen=True)
+class SmallApi:
+    """What starts an API on a store with one small model, ``first``; nothing runs yet."""
+
+    store: Store
+    url: str
+    environment: dict[str, str]
+
+    def running(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """A process of it, until the end of the block."""
+        command = [sys.executable, "-m", "serving.app"]
+        return running(command, url=f"{self.url}/readyz", env=self.environment)
+
+
+@pytest.fixture
+def small_api(tmp_path: Path) -> SmallApi:
+    """Its log goes to the store five times a second."""
+    store = open_store((tmp_path / "store").as_uri())
+    publish(store, "first")
+    port = free_port()
+    environment = {
+        "DANDELION_STORE_URL": store.url,
+        "DANDELION_HOME": str(tmp_path / "home"),
+        "DANDELION_API_PORT": str(port),
+        "DANDELION_LOG_SECONDS": "0.2",
+    }
+    return SmallApi(store, f"http://127.0.0.1:{port}", environment)
 
 
 @pytest.fixture(scope="package")

@@ -4,7 +4,6 @@
 """
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -13,11 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline_tests.e2e.conftest import SmallApi
 from dandelion_pipeline_tests.images.mutants import mutant, sound_files
-from dandelion_pipeline_tests.processes import free_port, running
 from dandelion_pipeline_tests.serving.conftest import wait_until
-from dandelion_pipeline_tests.tiny_models import photo, publish
+from dandelion_pipeline_tests.tiny_models import photo
 from serving.problems import MOST_FILES
 
 EACH = int(os.environ.get("DANDELION_MUTANTS", "12"))
@@ -56,22 +54,15 @@ def send_all(api: httpx.Client) -> Counter[str]:
 
 
 @pytest.mark.timeout(600)
-def test_damaged_photos_are_answered_or_refused_and_leave_nothing_behind(tmp_path: Path) -> None:
-    store = open_store((tmp_path / "store").as_uri())
-    publish(store, "first")
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = {
-        "DANDELION_STORE_URL": store.url,
-        "DANDELION_HOME": str(tmp_path / "home"),
-        "DANDELION_API_PORT": str(port),
-        "DANDELION_LOG_SECONDS": "0.2",  # what it loads for its tables is loaded from then on
-    }
+def test_damaged_photos_are_answered_or_refused_and_leave_nothing_behind(
+    small_api: SmallApi,
+) -> None:
     with (
-        running([sys.executable, "-m", "serving.app"], url=f"{url}/readyz", env=environment) as api,
-        httpx.Client(base_url=url, trust_env=False, timeout=60) as client,
+        small_api.running() as api,
+        httpx.Client(base_url=small_api.url, trust_env=False, timeout=60) as client,
     ):
         first = send_all(client)
+        # What is loaded for the first table of the log stays loaded.
         written = "dandelion_log_rows_written_total 0.0"
         wait_until(lambda: written not in client.get("/metrics").text, patience=30)
         second = send_all(client)

@@ -5,21 +5,19 @@
 
 import os
 import random
-import sys
 import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 
-from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.predictions import read_predictions
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.processes import free_port, running, stop
-from dandelion_pipeline_tests.tiny_models import photo, publish
+from dandelion_pipeline_tests.e2e.conftest import SmallApi
+from dandelion_pipeline_tests.processes import stop
+from dandelion_pipeline_tests.tiny_models import photo
 
 ROUNDS = int(os.environ.get("DANDELION_KILL_ROUNDS", "4"))
 CLIENTS = 4
@@ -59,19 +57,10 @@ def logged(store: Store) -> list[str]:
     return [name for table in tables for name in table["prediction_id"].to_pylist()]
 
 
-def test_an_api_that_is_killed_loses_and_doubles_no_answer_in_its_log(tmp_path: Path) -> None:
-    store = open_store((tmp_path / "store").as_uri())
-    publish(store, "first")
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = {
-        "DANDELION_STORE_URL": store.url,
-        "DANDELION_HOME": str(tmp_path / "home"),
-        "DANDELION_API_PORT": str(port),
-        "DANDELION_LOG_SECONDS": "0.2",  # so that some kills meet the writing of a table
-    }
-    command = [sys.executable, "-m", "serving.app"]
-    load = Load(url)
+def test_an_api_that_is_killed_loses_and_doubles_no_answer_in_its_log(
+    small_api: SmallApi,
+) -> None:
+    load = Load(small_api.url)
     clients = [threading.Thread(target=load.ask) for _ in range(CLIENTS)]
     chance = random.Random(5)  # noqa: S311  nothing is to be kept secret
     for client in clients:
@@ -79,21 +68,21 @@ def test_an_api_that_is_killed_loses_and_doubles_no_answer_in_its_log(tmp_path: 
     try:
         for number in range(ROUNDS):
             began, before = time.perf_counter(), len(load.answered)
-            with running(command, url=f"{url}/readyz", env=environment) as api:
+            with small_api.running() as api:
                 ready = time.perf_counter() - began
                 time.sleep(chance.uniform(0, 1.5))
                 api.kill()
                 api.wait()
             answered = len(load.answered) - before
             print(f"{number}: ready after {ready:.2f} s, then {answered} answers")  # noqa: T201
-        with running(command, url=f"{url}/readyz", env=environment) as api:
+        with small_api.running() as api:
             load.over.set()
             for client in clients:
                 client.join(30)
             stop(api)
     finally:
         load.over.set()
-    found = logged(store)
+    found = logged(small_api.store)
     assert len(load.answered) > 0
     assert len(found) == len(set(found))
     assert set(load.answered) <= set(found)

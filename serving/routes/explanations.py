@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
 from dandelion_pipeline.errors import ImageRefused
+from serving.connection import while_connected
 from serving.problems import no_such_label
 from serving.request_id import request_id
 from serving.routes.models import model_ref
@@ -38,7 +39,8 @@ async def explain(
     if label and label not in engine.manifest.classes:
         raise no_such_label(label, engine.manifest.classes)
     try:
-        found = await services.explainer.explain(engine, photo_file(file).read, label)
+        work = services.explainer.explain(engine, photo_file(file).read, label)
+        found = await while_connected(request, work)
     except ImageRefused as error:
         services.metrics.refused.labels(error.reason).inc()
         raise
