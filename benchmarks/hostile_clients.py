@@ -5,18 +5,22 @@
 The real process, a small model, a thumbnail. First, good clients alone: four, each asking again
 as soon as it is answered. Then the same beside 500 sockets that send a byte a second, half of them
 in the head of a request and half in a body. Then ten times the requests a second that were
-answered, sent without waiting for answers (an open loop), each on a connection of its own.
+answered, at random times and without waiting for answers (an open loop): over connections that are
+kept, then each on a connection of its own.
 """
 
 import asyncio
+import re
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +32,7 @@ GOOD = 4
 SECONDS = 10
 OVERLOAD = 10
 OVERLOAD_SECONDS = 5
+CONNECTIONS = 500
 DEADLINE = 1.0
 PATIENCE = 60
 KEY = "a-key-for-the-benchmark"
@@ -101,28 +106,86 @@ async def slow_socket(server: Server, *, in_body: bool) -> float:
     return time.perf_counter() - began
 
 
-async def one_shot(server: Server, data: bytes) -> tuple[int, float]:
-    """One request on a connection of its own: its status and the time it took."""
-    began = time.perf_counter()
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(data)
-        status = await asyncio.wait_for(answered(reader), PATIENCE)
-        writer.close()
-    except (OSError, EOFError, TimeoutError):
-        status = 0
-    return status, time.perf_counter() - began
+class Connection(asyncio.Protocol):
+    """One that carries a request at a time. It costs little: the server has the same two cores.
+
+    Args:
+        found: where the status of each answer goes, and the seconds since it was due.
+    """
+
+    def __init__(self, found: list[tuple[int, float]]) -> None:
+        self._found = found
+        self._received = b""
+        self._due = 0.0
+        self.free = True
+        """Whether it waits for no answer."""
+
+    @classmethod
+    async def to(cls, server: Server, found: list[tuple[int, float]]) -> "Connection":
+        """A connection to a server."""
+        made = cls(found)
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: made, "127.0.0.1", server.port)
+        return made
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """asyncio's."""
+        self._transport = transport
+
+    def ask(self, data: bytes, due: float) -> None:
+        """Send a request that was due at a certain time."""
+        self.free, self._due = False, due
+        self._transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio's."""
+        self._received += data
+        head, blank, body = self._received.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        if blank and length and len(body) == int(length[1]):
+            self._found.append((int(head.split()[1]), time.perf_counter() - self._due))
+            self._received = b""
+            self.free = True
 
 
-async def overload(server: Server, photo: bytes, rate: float) -> list[tuple[int, float]]:
-    """So many requests a second, whether or not they are answered."""
-    data = request(photo, keep=False)
-    coming = []
-    began = time.perf_counter()
-    for number in range(round(rate * OVERLOAD_SECONDS)):
-        await asyncio.sleep(max(0, began + number / rate - time.perf_counter()))
-        coming.append(asyncio.ensure_future(one_shot(server, data)))
-    return await asyncio.gather(*coming)
+async def overload(
+    server: Server, photo: bytes, rate: float, *, keep: bool
+) -> list[tuple[int, float]]:
+    """So many requests a second, at random times, whether or not those before are answered.
+
+    Args:
+        server: that is asked.
+        photo: that it is asked for.
+        rate: requests a second.
+        keep: whether over connections that are kept, or each on one of its own.
+
+    Returns:
+        Of each its status, or 0 if it was lost, and the seconds from when it was due.
+    """
+    found: list[tuple[int, float]] = []
+    kept = deque([await Connection.to(server, found) for _ in range(CONNECTIONS if keep else 0)])
+    data = request(photo, keep=keep)
+
+    async def ask_alone(due: float) -> None:
+        with suppress(OSError):
+            (await Connection.to(server, found)).ask(data, due)
+
+    random = np.random.default_rng(0)
+    due, asked = time.perf_counter(), []
+    end = due + OVERLOAD_SECONDS
+    while (due := due + random.exponential(1 / rate)) < end:
+        await asyncio.sleep(max(0, due - time.perf_counter()))
+        asked.append(due)
+        if keep:
+            while not kept[0].free:
+                kept.rotate()
+            kept[0].ask(data, due)
+        else:
+            asyncio.ensure_future(ask_alone(due))  # noqa: RUF006  its answer is waited for below
+    until = time.perf_counter() + PATIENCE
+    while len(found) < len(asked) and time.perf_counter() < until:
+        await asyncio.sleep(0.05)
+    return found + [(0, PATIENCE)] * (len(asked) - len(found))
 
 
 def late(seconds: Sequence[float]) -> str:
@@ -151,11 +214,12 @@ async def measured(server: Server, photo: bytes, sockets: int) -> None:
     closed = await slow
     row("the slow sockets, until closed", sockets, "", closed)
     rate = OVERLOAD * len(alone) / SECONDS
-    found = await overload(server, photo, rate)
-    counts = Counter(status for status, _ in found)
-    for status, words in ((200, "accepted"), (503, "turned away"), (0, "lost")):
-        times = [seconds for one, seconds in found if one == status]
-        row(f"{rate:.0f} requests/s: {words}", len(found), f"{counts[status]}", times)
+    for keep, how in ((True, f"over {CONNECTIONS} connections"), (False, "a connection each")):
+        found = await overload(server, photo, rate, keep=keep)
+        counts = Counter(status for status, _ in found)
+        for status, words in ((200, "accepted"), (503, "turned away"), (0, "lost")):
+            times = [seconds for one, seconds in found if one == status]
+            row(f"{rate:.0f}/s, {how}: {words}", len(found), f"{counts[status]}", times)
     out.print(table)
 
 
@@ -172,7 +236,7 @@ def main(sockets: int) -> None:
             "DANDELION_DEADLINE_SECONDS": str(DEADLINE),
         }
         with running(["serving.app"], environment, photo, KEY) as server:
-            asyncio.run(measured(server, photo, sockets))
+            uvloop.run(measured(server, photo, sockets))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from serving.kept import KeptModel
 from serving.keys import Keys
 from serving.limits import BodyLimitMiddleware, RoomMiddleware
 from serving.log.writer import PredictionLog
-from serving.memory import give_large_buffers_back
+from serving.memory import give_large_buffers_back, spare_what_stays
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.models import Models
 from serving.origin import OriginMiddleware
@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await to_thread.run_sync(models.look)
+        await models.look_aside()
         follower = asyncio.create_task(models.follow(settings.poll_seconds))
         follower.add_done_callback(_report_a_bug)
         batcher.start()
@@ -151,7 +151,16 @@ def main() -> None:
     config = server_config(app)
     with listening, suppress(KeyboardInterrupt):  # uvicorn stops in order, then raises it
         _log.info("The API answers on http://%s:%d", settings.api_host, settings.api_port)
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, in a process that does nothing else."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's: until it listens."""
+        await super().startup(sockets)
+        spare_what_stays()
 
 
 def server_config(

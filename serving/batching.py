@@ -25,11 +25,13 @@ from dandelion_pipeline.storage.store import sha256_hex
 from serving.answered import Stages
 from serving.engine import BATCHES, Prepared
 from serving.models import LiveModel
+from serving.threads import step_back
 
 ROOM_BYTES = 256_000_000
 """Of the files of all photos that are inside; they lie on disk, or in memory if they are small."""
 
 _RECENT = 0.1  # how much the last batch counts for the pace
+_SURE = 0.8  # of its patience that a photo may be expected to wait: paces change
 
 
 class Busy(Exception):
@@ -101,11 +103,12 @@ class Batcher:
         """How many photos are being decoded, wait, or are being inferred."""
 
         self._bytes = 0
-        self._pace = 0.01  # seconds a photo, as of late
+        self._pace = 0.01  # seconds from one answer to the next, as of late
+        self._answered = 0.0  # when the last batch was, if somebody was left waiting
         self._queue: deque[_Ready] = deque()
         self._changed = threading.Condition()
         self._over = False
-        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
+        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode", step_back)
         self._inferring = threading.Thread(target=self._infer_on_and_on, name="infer", daemon=True)
 
     def start(self) -> None:
@@ -126,19 +129,22 @@ class Batcher:
         """How many photos are decoded and wait to be inferred."""
         return len(self._queue)
 
-    def check_room(self, photos: int = 1, size: int = 0) -> None:
+    def check_room(self, photos: int = 1, size: int = 0, *, arrived: int = 0) -> None:
         """Whether so many photos would be let in now. Anything is, when nobody else is there.
 
         Args:
             photos: their number.
             size: bytes of their files.
+            arrived: requests that will come in or are here already.
 
         Raises:
-            Busy: they would not.
+            Busy: they would not, or as of late their turn would not come in time.
         """
-        full = self.inside + photos > self._room or self._bytes + size > ROOM_BYTES
-        if self.inside and full:
-            raise Busy(self.inside * self._pace)
+        before = max(self.inside, arrived)
+        wait = before * self._pace
+        full = before + photos > self._room or self._bytes + size > ROOM_BYTES
+        if before and (full or wait > _SURE * self._patience):
+            raise Busy(wait)
 
     async def classify(self, live: LiveModel, file: File) -> Classified:
         """What a model sees in a photo. Who is cancelled while waiting gives up the place.
@@ -168,6 +174,8 @@ class Batcher:
 
     def _enter(self, live: LiveModel, file: File) -> asyncio.Future[Classified]:
         answer: asyncio.Future[Classified] = self._loop.create_future()
+        if not self.inside:
+            self._answered = 0.0
         self.inside += 1
         self._bytes += file.size
 
@@ -197,6 +205,7 @@ class Batcher:
             self._changed.notify()
 
     def _infer_on_and_on(self) -> None:
+        step_back()
         while batch := self._next_batch():
             try:
                 self._infer(batch)
@@ -238,8 +247,11 @@ class Batcher:
         began = time.perf_counter()
         engine = batch[0].asked.live.engine
         rows = engine.probabilities(np.stack([one.prepared.pixels for one in batch])).tolist()
-        took = time.perf_counter() - began
-        self._pace += _RECENT * (took / len(batch) - self._pace)
+        now = time.perf_counter()
+        took = now - began
+        since = self._answered or began  # while some wait, what keeps them waiting counts, too
+        self._pace += _RECENT * ((now - since) / len(batch) - self._pace)
+        self._answered = now
         answers = [
             Classified(
                 one.asked.live,

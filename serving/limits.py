@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dandelion_pipeline.images.decode import MAX_BYTES
 from serving.batching import Batcher, Busy
-from serving.problems import body_too_large, busy, response_for
+from serving.problems import ApiProblem, body_too_large, busy, response_for
 
 MAX_BATCH_BYTES = 128_000_000
 """Of all files of one request."""
@@ -45,18 +45,47 @@ class BodyLimitMiddleware:
 
 
 class RoomMiddleware:
-    """Turns photos away before they are received while there is no room for even one."""
+    """Turns photos away while there is no room for even one.
+
+    It looks before a photo is received, and again before it is parsed, which takes longer than to
+    refuse it. A request has a place from the moment when it has arrived, so that of a hundred that
+    come at once not all see the last place free; one that is still arriving has none, however slow.
+    """
 
     def __init__(self, app: ASGIApp, batcher: Batcher) -> None:
         self._app = app
         self._batcher = batcher
+        self._arrived = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "http" and scope["path"] in _LIMITS:
-            try:
-                self._batcher.check_room()
-            except Busy as error:
-                await response_for(busy(error.seconds), scope)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or scope["path"] not in _LIMITS:
+            await self._app(scope, receive, send)
+            return
+        arrived = False
+
+        async def receive_and_enter() -> Message:
+            nonlocal arrived
+            message = await receive()
+            whole = message["type"] == "http.request" and not message.get("more_body", False)
+            if whole and not arrived:
+                self._check_room()  # raises into the parser, as `BodyLimitMiddleware` does
+                arrived = True
+                self._arrived += 1
+            return message
+
+        try:
+            self._check_room()
+        except ApiProblem as problem:
+            await response_for(problem, scope)(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive_and_enter, send)
+        finally:
+            self._arrived -= arrived
+
+    def _check_room(self) -> None:
+        try:
+            self._batcher.check_room(arrived=self._arrived)
+        except Busy as error:
+            raise busy(error.seconds) from None

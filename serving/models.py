@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-from anyio import to_thread
 
 from dandelion_pipeline.errors import BundleError, DandelionError, NothingReleased
 from dandelion_pipeline.release import log
@@ -15,6 +14,7 @@ from dandelion_pipeline.storage.store import Store
 from serving.engine import Engine
 from serving.kept import KeptModel
 from serving.proof import proven_engine
+from serving.threads import step_back
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class Models:
         self._kept = kept
         self._refused: tuple[Release, Trouble] | None = None
         self._before: LiveModel | None = None
+        self._thread = ThreadPoolExecutor(1, "models", step_back)
         self.live: LiveModel | None = None
         self.trouble: Trouble | None = None
         """Why ``live`` is not what the log names, as of the last look."""
@@ -88,11 +89,15 @@ class Models:
             answering = f"model {self.live.release.version}" if self.live else "no model"
             _log.warning("%s (The API goes on with %s.)", self.trouble.message, answering)
 
+    async def look_aside(self) -> None:
+        """`look`, in a thread that steps back, and whose engines' threads do so, too."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.look)
+
     async def follow(self, poll_seconds: float) -> None:
-        """Look at the log again and again, in a thread, until cancelled."""
+        """Look at the log again and again until cancelled."""
         while True:
             await asyncio.sleep(poll_seconds)
-            await to_thread.run_sync(self.look)
+            await self.look_aside()
 
     def _load_what_is_live(self) -> Trouble | None:
         try:

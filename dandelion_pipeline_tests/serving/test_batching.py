@@ -1,6 +1,8 @@
 """Photos in a hurry: none is lost or gets another's answer, and who must wait too long is told."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 
@@ -17,8 +19,9 @@ from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, onnx_graph, photo, publish
 from serving.batching import Batcher, Busy, Classified, File
-from serving.engine import BATCHES, Engine
+from serving.engine import BATCHES, Engine, Prepared
 from serving.models import LiveModel
+from serving.threads import BEHIND
 
 
 def file(data: bytes) -> File:
@@ -164,6 +167,54 @@ def test_a_photo_whose_turn_does_not_come_in_time_is_turned_away(store: Store) -
             await late
 
     run(work, patience=1.5)
+
+
+def test_photos_whose_turn_would_not_come_in_time_are_turned_away_though_there_is_room(
+    store: Store,
+) -> None:
+    model = live(store)
+    watched(model).may_go_on.clear()
+
+    async def work(batcher: Batcher) -> None:
+        coming = [
+            asyncio.ensure_future(batcher.classify(model, PHOTOS["grass"])) for _ in range(500)
+        ]
+        await asyncio.sleep(0)
+        turned_away = [one for one in coming if one.done()]
+        assert 0 < len(turned_away) < len(coming)
+        assert {type(one.exception()) for one in turned_away} == {Busy}
+        watched(model).may_go_on.set()
+        inside = [one for one in coming if one not in turned_away]
+        assert {label(one) for one in await asyncio.gather(*inside)} == {"grass"}
+
+    run(work, room=1000, patience=4.0)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere threads have no priority of their own"
+)
+def test_threads_that_compute_step_back_behind_the_event_loop(store: Store) -> None:
+    model = live(store)
+    computing = []
+
+    class Noting(Watched):
+        def prepare(self, data: bytes) -> Prepared:
+            computing.append(os.nice(0))
+            return super().prepare(data)
+
+        def probabilities(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+            computing.append(os.nice(0))
+            return super().probabilities(pixels)
+
+    noting = LiveModel(model.release, Noting(store, "first"))
+    computing.clear()
+
+    async def work(batcher: Batcher) -> None:
+        await batcher.classify(noting, PHOTOS["grass"])
+
+    run(work)
+    own = os.nice(0)
+    assert computing == [own + BEHIND] * 2
 
 
 def test_a_request_that_is_cancelled_leaves_the_queue(store: Store) -> None:

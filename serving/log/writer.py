@@ -14,6 +14,7 @@ from dandelion_pipeline.storage.store import Store
 from serving.answered import Answered
 from serving.log.journal import Segment, abandoned
 from serving.log.photos import AnsweredPhotos
+from serving.threads import step_back
 
 _STOP_SECONDS = 5
 _log = logging.getLogger(__name__)
@@ -63,6 +64,9 @@ class PredictionLog:
 
     def start(self) -> None:
         """Begin with what earlier processes left."""
+        # A fifth of a second, here and not at the first table, when requests would wait for it.
+        import dandelion_pipeline.storage.predictions  # noqa: F401, PLC0415
+
         self._thread.start()
 
     def stop(self) -> None:
@@ -92,6 +96,7 @@ class PredictionLog:
             self._complain(f"Predictions are not logged: {error}")
 
     def _run(self) -> None:
+        step_back()
         while not self._over.wait(self._seconds):
             self._write_all()
         self._write_all()
@@ -114,7 +119,7 @@ class PredictionLog:
             self._gathered = _bytes_below(self._folder) - own
 
     def _write(self, segment: Segment) -> None:
-        from dandelion_pipeline.storage.predictions import write_predictions  # noqa: PLC0415  slow
+        from dandelion_pipeline.storage.predictions import write_predictions  # noqa: PLC0415
 
         try:
             days = _by_day(segment.rows())

@@ -29,11 +29,12 @@ class Services:
     """Who is told of every answer before it is sent."""
 
 
-def _services(request: Request) -> Services:
+# These two wait for nothing; were they no coroutines, FastAPI would send each to a thread and back.
+async def _services(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
-def _live_model(services: Annotated[Services, Depends(_services)]) -> LiveModel:
+async def _live_model(services: Annotated[Services, Depends(_services)]) -> LiveModel:
     if services.models.live is None:
         trouble = services.models.trouble
         raise no_model(trouble.message if trouble else "The API is starting. Try again soon.")
