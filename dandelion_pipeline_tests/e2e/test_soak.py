@@ -1,0 +1,20 @@
+"""Good and hostile visitors for a while; `python -m benchmarks.soak` is an hour of them."""
+
+import asyncio
+
+from dandelion_pipeline_tests.e2e.conftest import SmallApi
+from dandelion_pipeline_tests.e2e.test_damaged_photos import MB, resident
+from dandelion_pipeline_tests.visitors import Visitors
+
+
+def test_whoever_comes_gets_an_answer_and_leaves_nothing_behind(small_api: SmallApi) -> None:
+    with small_api.running() as api:
+        visitors = Visitors(small_api.url)
+        asyncio.run(visitors.come(12))
+        before = resident(api.pid)
+        asyncio.run(visitors.come(8))
+        after = resident(api.pid)
+        assert api.poll() is None
+    kinds = {outcome.partition(":")[0] for outcome in visitors.seen}
+    assert {"thumbnail", "damaged", "many", "slow", "nonsense"} <= kinds
+    assert after - before < 20 * MB, f"{before / MB:.0f} MB, then {after / MB:.0f} MB"
