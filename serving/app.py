@@ -2,18 +2,16 @@
 
 import asyncio
 import logging
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
 
-from dandelion_pipeline.errors import DandelionError, SettingsError
+from dandelion_pipeline.errors import DandelionError
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from serving import routes
@@ -24,17 +22,18 @@ from serving.kept import KeptModel
 from serving.keys import Keys
 from serving.limits import BodyLimitMiddleware, RoomMiddleware
 from serving.log.writer import PredictionLog
-from serving.memory import give_large_buffers_back, spare_what_stays
 from serving.metrics import Metrics, MetricsMiddleware
 from serving.models import Models
 from serving.origin import OriginMiddleware
 from serving.problems import answer_errors_with_problems
-from serving.protocol import BoundedProtocol
 from serving.rate import RateMiddleware
 from serving.request_id import RequestIdMiddleware
 from serving.routes.services import Services
 from serving.security_headers import SecurityHeadersMiddleware
+from serving.server import Server, listen, prepare_process, server_config
 from serving.settings import Settings, load_settings
+from serving.team import ALONE, Member, TeamMetrics
+from serving.workers import watch_over
 
 _ABOUT = """
 Send a photo, get the probability of each class, and the version of the model that said so.
@@ -42,25 +41,26 @@ Send a photo, get the probability of each class, and the version of the model th
 Errors are problem documents (RFC 9457, `application/problem+json`) that say what to do.
 Every answer carries `X-Request-ID`; send your own to find a request again in both logs.
 """
-_STOP_SECONDS = 10  # for requests in flight when the API is told to stop
-
-# httpx keeps idle connections for 5 seconds, and so does uvicorn: a client that comes back
-# just then finds the connection closed under it. The server must be the more patient one.
-KEEP_ALIVE_SECONDS = 20
 _log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, member: Member = ALONE) -> FastAPI:
     """The application, following the release log of the store that the settings name.
+
+    Args:
+        settings: what the environment says.
+        member: which one it is, where several processes answer on one port.
 
     Raises:
         SettingsError: the store's address makes no sense.
     """
     store = open_store(settings.store)
-    models = Models(store, int8=settings.int8, kept=_kept(settings))
-    batcher = Batcher(settings.queue, settings.deadline_seconds)
+    kept = _kept(settings, keeps=member.index == 0)
+    models = Models(store, int8=settings.int8, kept=kept, threads=member.threads)
+    batcher = Batcher(settings.queue, settings.deadline_seconds, member.threads)
     predictions = _prediction_log(settings, store)
     metrics = Metrics(models, batcher, predictions)
+    team_metrics = TeamMetrics(metrics.registry, member)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -68,9 +68,11 @@ def create_app(settings: Settings) -> FastAPI:
         follower = asyncio.create_task(models.follow(settings.poll_seconds))
         follower.add_done_callback(_report_a_bug)
         batcher.start()
+        await team_metrics.start()
         if predictions is not None:
             predictions.start()
         yield
+        await team_metrics.stop()
         await batcher.stop()
         if predictions is not None:
             await to_thread.run_sync(predictions.stop)
@@ -87,7 +89,9 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     listeners = (metrics.tell, *([predictions.tell] if predictions is not None else []))
-    app.state.services = Services(store, models, batcher, metrics, Explainer(), listeners=listeners)
+    app.state.services = Services(
+        store, models, batcher, metrics, team_metrics, Explainer(), listeners=listeners
+    )
     for router in routes.OPEN:
         app.include_router(router)
     for router in routes.GUARDED:
@@ -106,11 +110,11 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _kept(settings: Settings) -> KeptModel | None:
+def _kept(settings: Settings, *, keeps: bool) -> KeptModel | None:
     """Nothing is gained by a copy of what lies on this machine already."""
     if settings.store.startswith("file:"):
         return None
-    return KeptModel(_serving_folder(settings) / "model")
+    return KeptModel(_serving_folder(settings) / "model", keeps=keeps)
 
 
 def _prediction_log(settings: Settings, store: Store) -> PredictionLog | None:
@@ -139,56 +143,20 @@ def _report_a_bug(follower: asyncio.Task[None]) -> None:
 
 def main() -> None:
     """Run the API as the environment says, until SIGINT or SIGTERM."""
-    give_large_buffers_back()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    prepare_process()
     try:
         settings = load_settings()
         app = create_app(settings)
-        listening = _listen(settings.api_host, settings.api_port)
+        listening = listen(settings.api_host, settings.api_port)
     except DandelionError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
-    config = server_config(app)
-    with listening, suppress(KeyboardInterrupt):  # uvicorn stops in order, then raises it
+    with listening:
         _log.info("The API answers on http://%s:%d", settings.api_host, settings.api_port)
-        _Server(config).run(sockets=[listening])
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's, in a process that does nothing else."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's: until it listens."""
-        await super().startup(sockets)
-        spare_what_stays()
-
-
-def server_config(
-    app: FastAPI, protocol: type[BoundedProtocol] = BoundedProtocol
-) -> uvicorn.Config:
-    """How uvicorn serves the application."""
-    return uvicorn.Config(
-        app,
-        http=protocol,
-        ws="none",
-        server_header=False,
-        log_config=None,
-        access_log=False,  # a line for each request would cost more than the routing of it
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-    )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise SettingsError(
-            f"the API on {host}:{port}",
-            f"it cannot listen there ({error.strerror})",
-            "Stop what runs there, or choose another DANDELION_API_HOST or DANDELION_API_PORT",
-        ) from None
+        if settings.workers == 1:
+            Server(server_config(app)).serve_on(listening)
+        else:
+            watch_over(settings.workers, listening)
 
 
 if __name__ == "__main__":

@@ -94,9 +94,10 @@ class Batcher:
     Args:
         room: how many photos may be inside at once.
         patience: how many seconds a photo may wait before it is turned away.
+        decoders: how many threads decode; None for one for each processor.
     """
 
-    def __init__(self, room: int, patience: float) -> None:
+    def __init__(self, room: int, patience: float, decoders: int | None = None) -> None:
         self._room = room
         self._patience = patience
         self.inside = 0
@@ -108,7 +109,7 @@ class Batcher:
         self._queue: deque[_Ready] = deque()
         self._changed = threading.Condition()
         self._over = False
-        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode", step_back)
+        self._decoders = ThreadPoolExecutor(decoders or os.cpu_count(), "decode", step_back)
         self._inferring = threading.Thread(target=self._infer_on_and_on, name="infer", daemon=True)
 
     def start(self) -> None:

@@ -50,12 +50,15 @@ class Engine:
     Args:
         bundle: where the graph is read from, and verified as it is read.
         graph: which of the bundle's files: `ONNX_FILE`, or `INT8_FILE` if there is one.
+        threads: how many it keeps busy; None for one for each core of the processor.
 
     Raises:
         BundleError: the graph cannot be loaded, or is not what the manifest says.
     """
 
-    def __init__(self, bundle: Bundle, graph: str = ONNX_FILE) -> None:
+    def __init__(
+        self, bundle: Bundle, graph: str = ONNX_FILE, *, threads: int | None = None
+    ) -> None:
         self.manifest = bundle.manifest
         self.graph = graph
         self.preprocessing = _preprocessing(bundle)
@@ -66,11 +69,12 @@ class Engine:
         try:
             model = openvino.Core().read_model(data)
             self._check_signature(bundle, model)
-            compiled = openvino.compile_model(
-                model,
-                "CPU",
-                {"PERFORMANCE_HINT": "LATENCY", **(_FP32 if graph == ONNX_FILE else {})},
-            )
+            how = {
+                "PERFORMANCE_HINT": "LATENCY",
+                **(_FP32 if graph == ONNX_FILE else {}),
+                **({} if threads is None else {"INFERENCE_NUM_THREADS": threads}),
+            }
+            compiled = openvino.compile_model(model, "CPU", how)
             self._request = compiled.create_infer_request()
             self._check_answer(bundle)
         except RuntimeError as error:  # all that OpenVINO raises

@@ -26,10 +26,12 @@ class KeptModel:
 
     Args:
         folder: where it lies; made when it is needed.
+        keeps: whether `keep` does anything: of several processes, one is enough.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keeps: bool = True) -> None:
         self._folder = folder
+        self._keeps = keeps
         self._complained = False
 
     def keep(self, store: Store, release: Release, engine: Engine) -> None:
@@ -38,6 +40,8 @@ class KeptModel:
         A disk that is full or read-only takes nothing away from the model that answers: it is
         logged once.
         """
+        if not self._keeps:
+            return
         try:
             self._keep(store, release, engine)
         except (DandelionError, OSError) as error:
@@ -47,7 +51,7 @@ class KeptModel:
                 )
             self._complained = True
 
-    def load(self, *, int8: bool) -> tuple[Release, Engine]:
+    def load(self, *, int8: bool, threads: int | None = None) -> tuple[Release, Engine]:
         """The model that was kept, proven once more.
 
         Raises:
@@ -56,7 +60,7 @@ class KeptModel:
         kept = open_store(self._folder.as_uri())
         release = log.live(kept)
         bundle = open_bundle(kept, release.version, release.manifest_sha256)
-        return release, proven_engine(bundle, int8=int8)
+        return release, proven_engine(bundle, int8=int8, threads=threads)
 
     def _keep(self, store: Store, release: Release, engine: Engine) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -57,12 +57,21 @@ class Models:
         store: where bundles and the release log lie.
         int8: whether to answer in 8-bit integers where the bundle and its golden examples allow.
         kept: where a copy of the live model is kept, for a start while the store is away.
+        threads: as of `Engine`.
     """
 
-    def __init__(self, store: Store, *, int8: bool = False, kept: KeptModel | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        int8: bool = False,
+        kept: KeptModel | None = None,
+        threads: int | None = None,
+    ) -> None:
         self._store = store
         self._int8 = int8
         self._kept = kept
+        self._threads = threads
         self._refused: tuple[Release, Trouble] | None = None
         self._before: LiveModel | None = None
         self._thread = ThreadPoolExecutor(1, "models", step_back)
@@ -121,7 +130,7 @@ class Models:
         if self.live is not None or self._kept is None:
             return
         try:
-            self.live = LiveModel(*self._kept.load(int8=self._int8))
+            self.live = LiveModel(*self._kept.load(int8=self._int8, threads=self._threads))
         except NothingReleased:
             return  # none was ever kept
         except DandelionError as error:
@@ -154,4 +163,4 @@ class Models:
             if known is not None and known.release.manifest_sha256 == release.manifest_sha256:
                 return known.engine
         bundle = open_bundle(self._store, release.version, release.manifest_sha256)
-        return proven_engine(bundle, int8=self._int8)
+        return proven_engine(bundle, int8=self._int8, threads=self._threads)

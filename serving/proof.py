@@ -15,13 +15,14 @@ from serving.engine import Engine, softmax
 _log = logging.getLogger(__name__)
 
 
-def proven_engine(bundle: Bundle, *, int8: bool) -> Engine:
+def proven_engine(bundle: Bundle, *, int8: bool, threads: int | None = None) -> Engine:
     """An engine that answers on this machine as the network did where it was trained.
 
     Args:
         bundle: one without golden examples, from before there were any, is taken at its word.
         int8: whether to answer in 8-bit integers, if the bundle says that they agree with torch
             and they prove it here; otherwise in 32-bit floats.
+        threads: as of `Engine`.
 
     Raises:
         BundleError: the graph cannot be loaded, is not what the manifest says, or answers
@@ -29,13 +30,13 @@ def proven_engine(bundle: Bundle, *, int8: bool) -> Engine:
     """
     manifest = bundle.manifest
     if int8 and manifest.int8 is not None and manifest.int8.agrees:
-        quick = Engine(bundle, INT8_FILE)
+        quick = Engine(bundle, INT8_FILE, threads=threads)
         wrong = _complaint(quick, bundle, lambda golden: golden.int8_tolerance)
         if wrong is None:
             quick.warm_up()
             return quick
         _log.warning("Model %s answers in 32-bit floats: in 8 bits, %s", manifest.version, wrong)
-    engine = Engine(bundle)
+    engine = Engine(bundle, threads=threads)
     wrong = _complaint(engine, bundle, lambda golden: golden.tolerance)
     if wrong is not None:
         raise BundleError(

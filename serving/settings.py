@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8000, ge=1, le=65535)
     """The port to listen on."""
 
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many processes answer on the port; each holds a model of its own."""
+
     poll_seconds: float = Field(default=2.0, ge=0.05, le=3600)
     """How often the API looks whether another model went live."""
 

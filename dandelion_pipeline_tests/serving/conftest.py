@@ -15,8 +15,9 @@ import uvicorn
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests import tiny_models
-from serving.app import create_app, server_config
+from serving.app import create_app
 from serving.protocol import BoundedProtocol
+from serving.server import server_config
 from serving.settings import Settings
 
 StartApi = Callable[..., httpx.Client]

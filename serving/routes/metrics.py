@@ -1,7 +1,7 @@
 """What Prometheus scrapes."""
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from serving.routes.services import AnyServices, problems
@@ -19,5 +19,5 @@ router = APIRouter(tags=["operations"])
     },
 )
 async def metrics(services: AnyServices) -> Response:
-    """Counters, histograms and gauges in Prometheus' text format."""
-    return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    """Counters, histograms and gauges in Prometheus' text format, of all workers."""
+    return Response(await services.team_metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -14,6 +14,7 @@ from serving.metrics import Metrics
 from serving.models import LiveModel, Models
 from serving.problems import MEDIA_TYPE, no_model
 from serving.schemas import Problem
+from serving.team import TeamMetrics
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Services:
     models: Models
     batcher: Batcher
     metrics: Metrics
+    team_metrics: TeamMetrics
     explainer: Explainer
     listeners: tuple[Listener, ...] = ()
     """Who is told of every answer before it is sent."""
