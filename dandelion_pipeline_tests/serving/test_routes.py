@@ -1,12 +1,17 @@
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from dandelion_pipeline.images.decode import MAX_BYTES
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests import tiny_models
-from dandelion_pipeline_tests.serving.conftest import StartApi
+from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo
 from serving.engine import Engine
 
@@ -230,3 +235,37 @@ def test_a_busy_api_says_when_to_come_again(start_api: StartApi, store: Store) -
         if answer.status_code == 503:
             assert _assert_problem(answer, 503)["type"] == "urn:dandelion:problem:busy"
             assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_who_hangs_up_leaves_the_queue(
+    start_api: StartApi, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_models.publish(store, "first")
+    api = start_api()
+    may_go_on = threading.Event()
+    infer = Engine.probabilities
+
+    def held_up(engine: Engine, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        assert may_go_on.wait(30)
+        return infer(engine, pixels)
+
+    monkeypatch.setattr(Engine, "probabilities", held_up)
+    request = api.build_request("POST", "/predict", files={"file": tiny_models.photo()})
+    head = b"".join(b"%b: %b\r\n" % field for field in request.headers.raw)
+    sent = b"POST /predict HTTP/1.1\r\n" + head + b"\r\n" + request.read()
+
+    def inside() -> str:
+        text = api.get("/metrics").text
+        return text.partition("\ndandelion_photos_inside ")[2].partition("\n")[0]
+
+    with ExitStack() as connections:
+        address = (api.base_url.host, api.base_url.port)
+        clients = [connections.enter_context(socket.create_connection(address)) for _ in range(3)]
+        for client in clients:
+            client.sendall(sent)
+        wait_until(lambda: inside() == "3.0")
+        for client in clients[1:]:
+            client.close()
+        wait_until(lambda: inside() == "1.0")
+        may_go_on.set()
+        assert clients[0].recv(65_536).startswith(b"HTTP/1.1 200")

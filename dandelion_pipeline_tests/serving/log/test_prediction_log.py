@@ -93,6 +93,23 @@ def test_a_disk_that_is_full_costs_rows_and_no_answers(
     assert "dandelion_log_rows_dropped_total 0.0" not in text
 
 
+def test_a_segment_whose_table_was_written_before_its_process_died_doubles_no_row(
+    store: Store, tmp_path: Path
+) -> None:
+    publish(store, "first")
+    home = tmp_path / "home"
+    with api_on(store, home=home, log_seconds=3600) as api:
+        names = {ask(api, photo()) for _ in range(3)}
+        (segment,) = home.rglob("*.journal")
+        rows = segment.read_bytes()
+    assert {row["prediction_id"] for row in logged(store)} == names
+    assert not segment.exists()
+    segment.write_bytes(rows)
+    with api_on(store, home=home, log_seconds=0.1):
+        wait_until(lambda: not segment.exists())
+    assert sorted(str(row["prediction_id"]) for row in logged(store)) == sorted(names)
+
+
 def test_without_a_log_nothing_is_written(store: Store, start_api: StartApi) -> None:
     publish(store, "first")
     api = start_api(prediction_log=False)
