@@ -15,6 +15,7 @@ from dandelion_pipeline.errors import DandelionError
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from serving import routes
+from serving.activity import RecentAnswers
 from serving.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
 from serving.batching import Batcher
 from serving.explain import Explainer
@@ -90,7 +91,14 @@ def create_app(settings: Settings, member: Member = ALONE) -> FastAPI:
     )
     listeners = (metrics.tell, *([predictions.tell] if predictions is not None else []))
     app.state.services = Services(
-        store, models, batcher, metrics, team_metrics, Explainer(), listeners=listeners
+        store,
+        models,
+        batcher,
+        metrics,
+        team_metrics,
+        Explainer(),
+        RecentAnswers(store),
+        listeners=listeners,
     )
     for router in routes.OPEN:
         app.include_router(router)

@@ -5,28 +5,29 @@ ClientError
 └── ApiUnreachable    nothing answered at that address, or something else did
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
-from urllib.parse import quote
+from typing import Self
 
 import httpx
 from pydantic import ValidationError
 
+from serving import questions
+from serving.questions import Answer, Question
 from serving.schemas import (
+    Activity,
     BatchPrediction,
     Explanation,
     FeedbackReceipt,
+    ModelDetails,
     ModelInfo,
     Prediction,
     Problem,
     Readiness,
+    Refusals,
     ReleaseHistory,
 )
-
-_Answer = TypeVar("_Answer")
 
 
 class ClientError(Exception):
@@ -58,59 +59,6 @@ class ApiUnreachable(ClientError):
     """Nothing answered at the address, or something that is not this API."""
 
 
-@dataclass(frozen=True)
-class _Question(Generic[_Answer]):
-    """What is sent, and how the answer is read."""
-
-    method: str
-    path: str
-    read: Callable[[bytes], _Answer]
-    """Raises `ValueError` where it is none."""
-
-    body: dict[str, Any] = field(default_factory=dict)
-
-
-def _predict(data: bytes, name: str) -> _Question[Prediction]:
-    return _Question(
-        "POST", "/predict", Prediction.model_validate_json, {"files": {"file": (name, data)}}
-    )
-
-
-def _predict_batch(photos: Sequence[tuple[str, bytes]]) -> _Question[BatchPrediction]:
-    files = [("files", photo) for photo in photos]
-    return _Question(
-        "POST", "/predict/batch", BatchPrediction.model_validate_json, {"files": files}
-    )
-
-
-def _explain(data: bytes, name: str, label: str) -> _Question[Explanation]:
-    body: dict[str, Any] = {"files": {"file": (name, data)}, "data": {"label": label}}
-    return _Question("POST", "/explain", Explanation.model_validate_json, body)
-
-
-def _feedback(
-    prediction_id: str, label: str, comment: str, photo: bytes | None
-) -> _Question[FeedbackReceipt]:
-    said = {"prediction_id": prediction_id, "label": label, "comment": comment}
-    body: dict[str, Any] = {"data": {**said, "consent": str(photo is not None).lower()}}
-    if photo is not None:
-        body["files"] = {"file": ("photo", photo)}
-    return _Question("POST", "/feedback", FeedbackReceipt.model_validate_json, body)
-
-
-def _history(limit: int) -> _Question[ReleaseHistory]:
-    body = {"params": {"limit": limit}}
-    return _Question("GET", "/models", ReleaseHistory.model_validate_json, body)
-
-
-def _card(version: str) -> _Question[str]:
-    return _Question("GET", f"/models/{quote(version, safe='')}/card", bytes.decode)
-
-
-_MODEL = _Question("GET", "/model", ModelInfo.model_validate_json)
-_READY = _Question("GET", "/readyz", Readiness.model_validate_json)
-
-
 class _Speaker:
     """What both clients know of the other end."""
 
@@ -125,7 +73,7 @@ class _Speaker:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiUnreachable(f"No API answers at {self.base_url} ({error})") from None
 
-    def _understood(self, question: _Question[_Answer], response: httpx.Response) -> _Answer:
+    def _understood(self, question: Question[Answer], response: httpx.Response) -> Answer:
         if not response.is_success:
             after = response.headers.get("Retry-After", "")
             raise ApiError(_problem(response), int(after) if after.isdecimal() else None)
@@ -160,14 +108,14 @@ class Client(_Speaker):
             ApiError: the photo was refused (see ``reason``), no model is live, or the like.
             ApiUnreachable: no API answered.
         """
-        return self._ask(_predict(data, name))
+        return self._ask(questions.predict(data, name))
 
     def predict_batch(self, photos: Sequence[tuple[str, bytes]]) -> BatchPrediction:
         """What the live model sees in each of up to 64 photos, by name and bytes.
 
         Raises like `predict`, but not for a photo that was refused: its result says so.
         """
-        return self._ask(_predict_batch(photos))
+        return self._ask(questions.predict_batch(photos))
 
     def explain(self, data: bytes, name: str, label: str = "") -> Explanation:
         """What the live model looked at in a photo.
@@ -179,7 +127,7 @@ class Client(_Speaker):
 
         Raises like `predict`, and an `ApiError` for a label that the model does not know.
         """
-        return self._ask(_explain(data, name, label))
+        return self._ask(questions.explain(data, name, label))
 
     def feedback(
         self, prediction_id: str, label: str, comment: str = "", photo: bytes | None = None
@@ -196,15 +144,15 @@ class Client(_Speaker):
             ApiError: the label is not known, the photo was refused, or the store is away.
             ApiUnreachable: no API answered.
         """
-        return self._ask(_feedback(prediction_id, label, comment, photo))
+        return self._ask(questions.feedback(prediction_id, label, comment, photo))
 
     def model(self) -> ModelInfo:
         """The model that answers now. Raises like `predict`."""
-        return self._ask(_MODEL)
+        return self._ask(questions.MODEL)
 
     def history(self, limit: int = 20) -> ReleaseHistory:
         """What was live when, newest first; ``limit`` entries at most. Raises like `predict`."""
-        return self._ask(_history(limit))
+        return self._ask(questions.history(limit))
 
     def card(self, version: str) -> str:
         """The model card of a version, in Markdown.
@@ -213,11 +161,38 @@ class Client(_Speaker):
             ApiError: there is no such version, it has no card, or the store is away.
             ApiUnreachable: no API answered.
         """
-        return self._ask(_card(version))
+        return self._ask(questions.card(version))
+
+    def card_page(self, version: str) -> str:
+        """The model card with its plots, as one HTML page. Raises like `card`."""
+        return self._ask(questions.card_page(version))
+
+    def report_page(self, version: str) -> str:
+        """The report of the data that a version was made from, as one HTML page.
+
+        Raises like `card`.
+        """
+        return self._ask(questions.report_page(version))
+
+    def details(self, version: str) -> ModelDetails:
+        """How good a version is, and what the gate said of it. Raises like `card`."""
+        return self._ask(questions.details(version))
+
+    def refusals(self, limit: int = 10) -> Refusals:
+        """The models that the gate refused, newest first; raises like `card`."""
+        return self._ask(questions.refusals(limit))
+
+    def activity(self, minutes: int = 60) -> Activity:
+        """What was answered in the last minutes, up to 180, by the log. Raises like `card`."""
+        return self._ask(questions.activity(minutes))
+
+    def metrics(self) -> str:
+        """How the API is doing, in Prometheus' text format. Raises like `predict`."""
+        return self._ask(questions.METRICS)
 
     def ready(self) -> Readiness:
         """Whether a model is loaded; if none is, an `ApiError` of status 503 says why."""
-        return self._ask(_READY)
+        return self._ask(questions.READY)
 
     def close(self) -> None:
         """Close the connections."""
@@ -234,7 +209,7 @@ class Client(_Speaker):
     ) -> None:
         self.close()
 
-    def _ask(self, question: _Question[_Answer]) -> _Answer:
+    def _ask(self, question: Question[Answer]) -> Answer:
         with self._reaching():
             url = self.base_url + question.path
             response = self._http.request(question.method, url, **question.body)
@@ -253,37 +228,61 @@ class AsyncClient(_Speaker):
 
     async def predict(self, data: bytes, name: str) -> Prediction:
         """What the live model sees in a photo."""
-        return await self._ask(_predict(data, name))
+        return await self._ask(questions.predict(data, name))
 
     async def predict_batch(self, photos: Sequence[tuple[str, bytes]]) -> BatchPrediction:
         """What the live model sees in each of up to 64 photos, by name and bytes."""
-        return await self._ask(_predict_batch(photos))
+        return await self._ask(questions.predict_batch(photos))
 
     async def explain(self, data: bytes, name: str, label: str = "") -> Explanation:
         """What the live model looked at in a photo."""
-        return await self._ask(_explain(data, name, label))
+        return await self._ask(questions.explain(data, name, label))
 
     async def feedback(
         self, prediction_id: str, label: str, comment: str = "", photo: bytes | None = None
     ) -> FeedbackReceipt:
         """Say what a photo really shows."""
-        return await self._ask(_feedback(prediction_id, label, comment, photo))
+        return await self._ask(questions.feedback(prediction_id, label, comment, photo))
 
     async def model(self) -> ModelInfo:
         """The model that answers now."""
-        return await self._ask(_MODEL)
+        return await self._ask(questions.MODEL)
 
     async def history(self, limit: int = 20) -> ReleaseHistory:
         """What was live when, newest first."""
-        return await self._ask(_history(limit))
+        return await self._ask(questions.history(limit))
 
     async def card(self, version: str) -> str:
         """The model card of a version, in Markdown."""
-        return await self._ask(_card(version))
+        return await self._ask(questions.card(version))
+
+    async def card_page(self, version: str) -> str:
+        """The model card with its plots, as one HTML page."""
+        return await self._ask(questions.card_page(version))
+
+    async def report_page(self, version: str) -> str:
+        """The report of the data that a version was made from, as one HTML page."""
+        return await self._ask(questions.report_page(version))
+
+    async def details(self, version: str) -> ModelDetails:
+        """How good a version is, and what the gate said of it."""
+        return await self._ask(questions.details(version))
+
+    async def refusals(self, limit: int = 10) -> Refusals:
+        """The models that the gate refused, newest first."""
+        return await self._ask(questions.refusals(limit))
+
+    async def activity(self, minutes: int = 60) -> Activity:
+        """What was answered in the last minutes."""
+        return await self._ask(questions.activity(minutes))
+
+    async def metrics(self) -> str:
+        """How the API is doing, in Prometheus' text format."""
+        return await self._ask(questions.METRICS)
 
     async def ready(self) -> Readiness:
         """Whether a model is loaded."""
-        return await self._ask(_READY)
+        return await self._ask(questions.READY)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -300,7 +299,7 @@ class AsyncClient(_Speaker):
     ) -> None:
         await self.close()
 
-    async def _ask(self, question: _Question[_Answer]) -> _Answer:
+    async def _ask(self, question: Question[Answer]) -> Answer:
         with self._reaching():
             url = self.base_url + question.path
             response = await self._http.request(question.method, url, **question.body)

@@ -58,6 +58,9 @@ class ModelInfo(ModelRef):
     accuracy: float = Field(description="Share of the test photos that it got right")
     test_photos: int = Field(description="Number of test photos, none of which it learned from")
     counts: dict[str, dict[str, int]] = Field(description="Photos by class, then by split")
+    unsure_below: float | None = Field(
+        default=None, description="The confidence below which its answers are not to be believed"
+    )
     release: ReleaseInfo = Field(description="Since when, by whom and why it is live")
     trouble: str | None = Field(
         description="Why this is not the newest model of the log, or why the log cannot be read"
@@ -82,6 +85,113 @@ class ReleaseHistory(_Answer):
 
     releases: list[ReleasedModel]
     total: int = Field(description="How many entries there are in all")
+
+
+Interval = tuple[float, float]
+"""Wilson's interval of a share, at 95 %."""
+
+
+class ClassFigures(_Answer):
+    """How one class fared on the test photos."""
+
+    photos: int = Field(description="Test photos of this class")
+    precision: float
+    recall: float
+    f1: float
+
+
+class ReliabilityBin(_Answer):
+    """Test photos of about the same confidence."""
+
+    photos: int
+    confidence: float = Field(description="Their mean confidence")
+    accuracy: float = Field(description="Share of them that it got right")
+    accuracy_interval: Interval | None
+
+
+class Comparison(_Answer):
+    """A model beside the one that was live when it was evaluated, on the same test photos."""
+
+    version: str = Field(description="The other one")
+    accuracy: float | None = Field(description="Of the other one; null if it cannot be compared")
+    gained: int | None = Field(description="Photos that this one gets right and the other wrong")
+    lost: int | None = Field(description="Photos that the other one gets right and this one wrong")
+
+
+class Criterion(_Answer):
+    """One thing that the gate asked of a model."""
+
+    says: str = Field(description="What was found, in words")
+    passed: bool
+
+
+class Verdict(_Answer):
+    """What the gate said of a model."""
+
+    promote: bool = Field(description="Whether it may go live")
+    forced_because: str = Field(description="Why somebody overruled it; empty if nobody did")
+    when: str = Field(description="ISO 8601, UTC")
+    criteria: list[Criterion]
+
+
+class ModelDetails(ModelRef):
+    """How good a model is on the test photos, none of which it learned from."""
+
+    created: str
+    architecture: str
+    classes: list[str]
+    counts: dict[str, dict[str, int]] = Field(description="Photos by class, then by split")
+    test_photos: int
+    accuracy: float
+    accuracy_interval: Interval | None
+    per_class: dict[str, ClassFigures]
+    confusion: list[list[int]] = Field(
+        description="Rows: the given label; columns: the predicted one; both in order of `classes`"
+    )
+    reliability: list[ReliabilityBin] = Field(
+        description="From unsure to sure; empty for a model that it was not measured for"
+    )
+    calibration_error: float | None = Field(description="Expected calibration error, by these bins")
+    unsure_below: float | None = Field(
+        description="The confidence below which it is too often wrong to be believed; null if "
+        "there is no such"
+    )
+    champion: Comparison | None = Field(description="Null if no model was live then")
+    verdict: Verdict | None = Field(description="Of the gate; null if it was never asked")
+
+
+class RefusedModel(_Answer):
+    """A model that the gate did not let live."""
+
+    version: str
+    accuracy: float | None = Field(description="Null if its bundle can't be read")
+    champion: str | None = Field(description="The model that was live then")
+    verdict: Verdict
+
+
+class Refusals(_Answer):
+    """What the gate refused, newest first."""
+
+    refused: list[RefusedModel]
+    total: int
+
+
+class Minute(_Answer):
+    """What was answered in one minute."""
+
+    start: str = Field(description="ISO 8601, UTC")
+    photos: dict[str, int] = Field(description="By the class that was seen in them")
+    confidence: float = Field(description="The mean")
+    median_ms: float = Field(description="From the start of decoding to the answer")
+    late_ms: float = Field(description="The 99th percentile of the same")
+
+
+class Activity(_Answer):
+    """What was answered of late, by the prediction log: some seconds behind."""
+
+    minutes: list[Minute] = Field(description="Those in which something was, oldest first")
+    since: str = Field(description="ISO 8601, UTC")
+    until: str = Field(description="ISO 8601, UTC")
 
 
 class Readiness(_Answer):

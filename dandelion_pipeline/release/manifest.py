@@ -65,6 +65,10 @@ class ClassMetrics(_Part):
     """Area under the precision-recall curve, as a sum of steps."""
 
 
+BELIEVABLE = 0.8
+"""An answer is believed if of test photos with such a confidence at least this share was right."""
+
+
 class CalibrationBin(_Part):
     """Test photos of about the same confidence (the probability of the predicted class)."""
 
@@ -96,6 +100,20 @@ class Calibration(_Part):
 
     bins: list[CalibrationBin]
     bins_before: list[CalibrationBin]
+
+    @property
+    def unsure_below(self) -> float | None:
+        """The confidence below which too few answers are right to be believed, if there is any.
+
+        From the least sure test photos on, every bin counts in which fewer than `BELIEVABLE` are
+        right; the limit lies half-way to the next one, or above them all.
+        """
+        bins = sorted(self.bins, key=lambda one: one.confidence)
+        bad = next((n for n, one in enumerate(bins) if one.accuracy >= BELIEVABLE), len(bins))
+        if not bad:
+            return None
+        above = bins[bad].confidence if bad < len(bins) else 1.0
+        return (bins[bad - 1].confidence + above) / 2
 
 
 class SliceMetrics(_Part):

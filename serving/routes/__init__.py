@@ -1,6 +1,6 @@
 """The routes: what can be asked, and how an answer is put together."""
 
-from serving.routes import explanations, feedback, health, metrics, models, predictions
+from serving.routes import activity, explanations, feedback, health, metrics, models, predictions
 
 OPEN = (health.router,)
 """What answers without a key."""
@@ -10,5 +10,6 @@ GUARDED = (
     predictions.router,
     explanations.router,
     feedback.router,
+    activity.router,
     metrics.router,
 )

@@ -6,9 +6,9 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 
 from dandelion_pipeline.errors import ImageRefused
 from serving.connection import while_connected
+from serving.facts import model_ref
 from serving.problems import no_such_label
 from serving.request_id import request_id
-from serving.routes.models import model_ref
 from serving.routes.predictions import PHOTO, photo_file
 from serving.routes.services import AnyLiveModel, AnyServices, problems
 from serving.schemas import Box, Explanation

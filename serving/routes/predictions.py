@@ -12,9 +12,9 @@ from serving.answered import Answered
 from serving.batching import Busy, Classified
 from serving.batching import File as PhotoFile
 from serving.connection import while_connected
+from serving.facts import model_ref
 from serving.problems import MOST_FILES, busy, document, photo_refused, too_many_files
 from serving.request_id import request_id
-from serving.routes.models import model_ref
 from serving.routes.services import AnyLiveModel, AnyServices, Services, problems
 from serving.schemas import BatchPrediction, BatchResult, PhotoPrediction, Prediction
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 from fastapi import Depends, Request
 
 from dandelion_pipeline.storage.store import Store
+from serving.activity import RecentAnswers
 from serving.answered import Listener
 from serving.batching import Batcher
 from serving.explain import Explainer
@@ -27,6 +28,7 @@ class Services:
     metrics: Metrics
     team_metrics: TeamMetrics
     explainer: Explainer
+    recent: RecentAnswers
     listeners: tuple[Listener, ...] = ()
     """Who is told of every answer before it is sent."""
 

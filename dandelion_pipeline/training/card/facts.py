@@ -45,6 +45,7 @@ def _of_data(card: Card) -> Iterator[str]:
     yield f"Its temperature was fitted on {validation} validation photos."
     if metrics.calibration is not None:
         yield _of_calibration(metrics.calibration)
+        yield from _of_doubt(metrics.calibration)
 
 
 def _of_calibration(calibration: Calibration) -> str:
@@ -58,6 +59,19 @@ def _of_calibration(calibration: Calibration) -> str:
     return (
         f"{found} cannot be told from that of true probabilities, which show "
         f"{calibration.ece_by_chance:.3f} on so few photos by chance alone."
+    )
+
+
+def _of_doubt(calibration: Calibration) -> Iterator[str]:
+    limit = calibration.unsure_below
+    if limit is None:
+        return
+    below = [one for one in calibration.bins if one.confidence < limit]
+    photos = sum(one.photos for one in below)
+    right = round(sum(one.accuracy * one.photos for one in below))
+    yield (
+        f"It is not sure below a confidence of {percent(limit)}: of {photos} such test photos it "
+        f"got {right} right. The web page says so."
     )
 
 
