@@ -2,12 +2,12 @@
 
 import base64
 from collections.abc import Iterable
-from datetime import datetime
 from html import escape
 
-from serving.schemas import ModelInfo, Prediction, ReleasedModel, ReleaseHistory
+from serving.schemas import ModelDetails, ModelInfo, Prediction
 from serving.webapp.artwork import dandelion
-from serving.webapp.words import Words
+from serving.webapp.language import day, number, percent, say
+from serving.webapp.words import Words, doubt
 
 # Streamlit strips SVG elements from HTML, but not pictures.
 _FLOWER_BASE64 = base64.b64encode(dandelion(76).encode()).decode()
@@ -16,11 +16,16 @@ _FLOWER = f'<img src="data:image/svg+xml;base64,{_FLOWER_BASE64}" alt="" width="
 
 def heading(classes: list[str]) -> str:
     """The top of the page; with the classes that the model can tell apart, once it is known."""
-    choice = f": {escape(_enumerate(classes))}" if classes else ""
+    about = say("Drop one photo or many, and the model says what each shows")
+    choice = f": {_enumerate(classes)}" if classes else ""
+    return title(say("What is in this photo?"), f"{about}{choice}.")
+
+
+def title(text: str, about: str) -> str:
+    """The top of a page: what it is, and what it is for."""
     return (
-        f'<header class="dd-head">{_FLOWER}<div><h1>What is in this photo?</h1>'
-        f"<p>Drop one photo or many, and the model says which of these each shows{choice}.</p>"
-        "</div></header>"
+        f'<header class="dd-head">{_FLOWER}<div><h1>{escape(text)}</h1>'
+        f"<p>{escape(about)}</p></div></header>"
     )
 
 
@@ -34,17 +39,35 @@ def notice(words: Words) -> str:
     )
 
 
-def answer(prediction: Prediction) -> str:
-    """The label and its percentage, large; then a bar for each class, the likeliest first."""
+def answer(prediction: Prediction, unsure_below: float | None, seconds: float) -> str:
+    """The label and its percentage, large; then a bar for each class, the likeliest first.
+
+    Args:
+        prediction: what the API says.
+        unsure_below: the confidence below which the answer is that there is none.
+        seconds: how long it took.
+    """
     ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
     bars = "".join(_bar(label, share, label == prediction.label) for label, share in ranked)
+    sure = say("{percent} sure", percent=percent(prediction.confidence))
+    if unsure_below is not None and prediction.confidence < unsure_below:
+        head = (
+            f'<p class="dd-small">{escape(say("The model is"))}</p>'
+            f'<p class="dd-label dd-unsure">{escape(say("Not sure"))}</p>'
+            f'<p class="dd-percent">{escape(say("maybe {label}", label=prediction.label))}, '
+            f'{sure}</p><p class="dd-small dd-doubt">{escape(doubt(unsure_below))}</p>'
+        )
+    else:
+        head = (
+            f'<p class="dd-small">{escape(say("The model sees"))}</p>'
+            f'<p class="dd-label">{escape(prediction.label)}</p>'
+            f'<p class="dd-percent">{sure}</p>'
+        )
+    version = f'<span class="dd-version">{escape(prediction.model.version)}</span>'
+    took = escape(say("in {seconds} s", seconds=number(seconds, 2)))
     return (
-        '<section class="dd-card" aria-live="polite"><p class="dd-small">The model sees</p>'
-        f'<p class="dd-label">{escape(prediction.label)}</p>'
-        f'<p class="dd-percent">{prediction.confidence:.1%} sure</p>'
-        f'<ul class="dd-bars">{bars}</ul>'
-        f'<p class="dd-small">Model <span class="dd-version">{escape(prediction.model.version)}'
-        "</span></p></section>"
+        f'<section class="dd-card" aria-live="polite">{head}<ul class="dd-bars">{bars}</ul>'
+        f'<p class="dd-small">{escape(say("Model"))} {version}, {took}</p></section>'
     )
 
 
@@ -53,94 +76,68 @@ def caption(text: str) -> str:
     return f'<p class="dd-small dd-caption">{escape(text)}</p>'
 
 
-def summary(counted: list[tuple[str, int]], refused: int) -> str:
-    """How many photos of each class there are, and how many have no answer."""
-    figures = [(f"{photos:,}", label) for label, photos in counted]
+def summary(counted: list[tuple[str, int]], unsure: int, refused: int) -> str:
+    """How many photos of each class there are, of which it is not sure, and without an answer."""
+    figures = [(number(photos), label) for label, photos in counted]
+    if unsure:
+        figures.append((number(unsure), say("of which it is not sure")))
     if refused:
-        figures.append((f"{refused:,}", "without an answer"))
-    return _facts(figures)
-
-
-def history_table(history: ReleaseHistory) -> str:
-    """What was live when, by whom and why."""
-    rows = "".join(_release(one) for one in history.releases)
-    older = history.total - len(history.releases)
-    more = f'<p class="dd-small">… and {older:,} before.</p>' if older else ""
-    heads = ("Version", "Since", "Accuracy", "By", "Why")
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    return (
-        f'<table class="dd-table dd-words"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>{more}"
-    )
+        figures.append((number(refused), say("without an answer")))
+    return fact_card(figures)
 
 
 def facts(info: ModelInfo) -> str:
     """How good the model is, what it learned from, since when it is live."""
     learned = sum(splits.get("train", 0) for splits in info.counts.values())
-    kind = "generated " if info.is_sample else ""
-    return _facts(
+    tested = number(info.test_photos)
+    right = (
+        say("right on {photos} generated test photos", photos=tested)
+        if info.is_sample
+        else say("right on {photos} test photos", photos=tested)
+    )
+    from_what = (
+        say("generated photos to learn from") if info.is_sample else say("photos to learn from")
+    )
+    return fact_card(
         [
-            (f"{info.accuracy:.1%}", f"right on {info.test_photos:,} {kind}test photos"),
-            (f"{learned:,}", f"{kind}photos to learn from"),
-            (_day(info.release.when), "live since"),
+            (percent(info.accuracy), right),
+            (number(learned), from_what),
+            (day(info.release.when), say("live since")),
         ]
     )
 
 
-def counts_table(info: ModelInfo) -> str:
-    """Photos by class and split."""
-    splits = list(dict.fromkeys(split for row in info.counts.values() for split in row))
-    head = "".join(f'<th scope="col">{escape(split)}</th>' for split in splits)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th>'
-        + "".join(f"<td>{row.get(split, 0):,}</td>" for split in splits)
-        + "</tr>"
-        for label, row in info.counts.items()
-    )
-    return (
-        f'<table class="dd-table"><thead><tr><th scope="col">Photos</th>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
-
-
-def origins(info: ModelInfo) -> str:
-    """Where the model comes from: versions, runs, who made it live and why."""
-    release = info.release
-    rows = [
-        ("Version", info.version),
-        ("Network", f"{info.architecture}, {info.size} x {info.size} pixels"),
-        ("Made live by", f"{release.who} ({release.action} no. {release.number}: {release.why})"),
-        ("Finished", info.created),
-        ("Data set", info.data_hash),
-        ("Dagster run", info.dagster_run),
-        ("MLflow run", info.mlflow_run),
-    ]
-    items = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows)
-    return f'<dl class="dd-list">{items}</dl>'
-
-
-def _release(release: ReleasedModel) -> str:
-    version = escape(release.version) + (" (live)" if release.live else "")
-    accuracy = "" if release.accuracy is None else f"{release.accuracy:.1%}"
-    forced = ", against the gate" if release.forced else ""
-    how = f"{release.who} ({release.action}{forced})"
-    cells = (_day(release.when), accuracy, how, release.why)
-    told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row">{version}</th>{told}</tr>'
+def quality(details: ModelDetails) -> str:
+    """How good a model is, and within what."""
+    figures = [(percent(details.accuracy), say("of the test photos are right"))]
+    if details.accuracy_interval is not None:
+        low, high = map(percent, details.accuracy_interval)
+        figures.append(
+            (
+                say("{low} to {high}", low=low, high=high),
+                say("is where it lies on all such photos, at 95 %"),
+            )
+        )
+    if details.calibration_error is not None:
+        off = say("{points} points", points=number(100 * details.calibration_error, 1))
+        figures.append((off, say("lie between how sure it is and how often it is right")))
+    if details.unsure_below is not None:
+        figures.append((percent(details.unsure_below), say("is what it must reach to be sure")))
+    return fact_card(figures)
 
 
 def _bar(label: str, share: float, first: bool) -> str:
-    percent = f"{share:.1%}"
     return (
         f'<li class="{"dd-first" if first else ""}">'
-        f'<div class="dd-row"><span>{escape(label)}</span><span>{percent}</span></div>'
+        f'<div class="dd-row"><span>{escape(label)}</span><span>{percent(share)}</span></div>'
         f'<div class="dd-track" role="meter" aria-label="{escape(label)}" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{100 * share:.1f}">'
-        f'<div class="dd-fill" style="width: {percent}"></div></div></li>'
+        f'<div class="dd-fill" style="width: {100 * share:.1f}%"></div></div></li>'
     )
 
 
-def _facts(facts: Iterable[tuple[str, str]]) -> str:
+def fact_card(facts: Iterable[tuple[str, str]]) -> str:
+    """Figures, each with what it means."""
     cells = "".join(
         f'<p><b>{escape(figure)}</b><span class="dd-small">{escape(meaning)}</span></p>'
         for figure, meaning in facts
@@ -149,11 +146,6 @@ def _facts(facts: Iterable[tuple[str, str]]) -> str:
 
 
 def _enumerate(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else "".join(names)
-
-
-def _day(when: str) -> str:
-    try:
-        return f"{datetime.fromisoformat(when):%-d %b %Y}"
-    except ValueError:
-        return when
+    if len(names) < 2:  # noqa: PLR2004
+        return "".join(names)
+    return say("{most} or {last}", most=", ".join(names[:-1]), last=names[-1])

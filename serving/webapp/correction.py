@@ -8,6 +8,7 @@ from serving.client import Client, ClientError
 from serving.schemas import Prediction
 from serving.webapp import cards, words
 from serving.webapp.answers import Photo
+from serving.webapp.language import say
 
 _SAID = "said"
 
@@ -29,13 +30,13 @@ def offer_correction(
         place = st.empty()
         with place.form(f"correction {name}"):
             label = st.selectbox(
-                "What does the photo show?", classes, index=classes.index(prediction.label)
+                say("What does the photo show?"), classes, index=classes.index(prediction.label)
             )
             consent = st.checkbox(
-                "I may give this photo away, and the model may learn from it",
-                help="Else only your answer is kept, and the photo is not.",
+                say("I may give this photo away, and the model may learn from it"),
+                help=say("Else only your answer is kept, and the photo is not."),
             )
-            sent = st.form_submit_button("Send my answer")
+            sent = st.form_submit_button(say("Send my answer"))
         if not sent:
             return
         try:

@@ -10,6 +10,7 @@ import streamlit as st
 from serving.schemas import Prediction
 from serving.webapp import cards
 from serving.webapp.answers import Outcome, Photo
+from serving.webapp.language import say
 from serving.webapp.pictures import data_url, preview
 
 _THUMBNAIL_PIXELS = 96
@@ -18,12 +19,19 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would run, at the beginning of a cell."""
 
 
-def show(photos: Sequence[Photo], outcomes: Sequence[Outcome]) -> None:
-    """The answers, how many there are of each class, and a file of them."""
+def show(photos: Sequence[Photo], outcomes: Sequence[Outcome], limit: float | None) -> None:
+    """The answers, how many there are of each class, and a file of them.
+
+    Args:
+        photos: what was asked for.
+        outcomes: what came of each.
+        limit: the confidence below which the model is not sure.
+    """
     seen = [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
     counted = Counter(one.label for one in seen).most_common()
-    st.html(cards.summary(counted, len(outcomes) - len(seen)))
-    least = st.slider("Only answers that are at least so sure", 0, 100, 0, format="%d %%")
+    unsure = sum(limit is not None and one.confidence < limit for one in seen)
+    st.html(cards.summary(counted, unsure, len(outcomes) - len(seen)))
+    least = st.slider(say("Only answers that are at least so sure"), 0, 100, 0, format="%d %%")
     chosen = [
         (photo, outcome)
         for photo, outcome in zip(photos, outcomes, strict=True)
@@ -34,13 +42,22 @@ def show(photos: Sequence[Photo], outcomes: Sequence[Outcome]) -> None:
         hide_index=True,
         width="stretch",
         column_config={
-            "Photo": st.column_config.ImageColumn(width="small"),
-            "Problem": st.column_config.TextColumn() if len(seen) < len(outcomes) else None,
-            "Sure": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+            "Photo": st.column_config.ImageColumn(say("Photo"), width="small"),
+            "File": st.column_config.TextColumn(say("File")),
+            "Class": st.column_config.TextColumn(say("Class")),
+            "Sure": st.column_config.ProgressColumn(
+                say("Sure"), format="percent", min_value=0, max_value=1
+            ),
+            "Problem": (
+                st.column_config.TextColumn(say("Problem")) if len(seen) < len(outcomes) else None
+            ),
         },
     )
     st.download_button(
-        "Save as CSV", as_csv(chosen), file_name="predictions.csv", mime="text/csv; charset=utf-8"
+        say("Save as CSV"),
+        as_csv(chosen),
+        file_name="predictions.csv",
+        mime="text/csv; charset=utf-8",
     )
 
 

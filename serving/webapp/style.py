@@ -35,6 +35,11 @@ STYLE = """<style>
 .dd-table th, .dd-table td { text-align: right; padding: .35rem .5rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
 .dd-table th:first-child { text-align: left; }
+.dd-scroll { overflow-x: auto; }
+.dd-right { background: color-mix(in srgb, #3c9a40 calc(var(--share) * 45%), transparent); }
+.dd-wrong { background: color-mix(in srgb, #cf3f36 calc(var(--share) * 45%), transparent); }
+.dd-unsure { opacity: .8; }
+.dd-doubt { margin-bottom: 1rem !important; }
 .dd-words th, .dd-words td { text-align: left; }
 .dd-list { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.2rem;
   font-size: .9rem; margin: 1rem .5rem 0 !important; padding: 0 !important;

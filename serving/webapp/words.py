@@ -5,14 +5,15 @@ from http import HTTPStatus
 
 from serving.client import ApiError, ApiUnreachable, ClientError
 from serving.schemas import Explanation
+from serving.webapp.language import mark, number, percent, say
 
 _NOTHING = 0.01  # a change of the probability that is not worth a word
-_TRAIN = "make run IMAGES=path/to/photos   # a folder with one folder per class"
+_TRAIN = mark("make run IMAGES=path/to/photos   # a folder with one folder per class")
 
 
 @dataclass(frozen=True)
 class Words:
-    """A notice on the page."""
+    """A notice on the page, in the visitor's language."""
 
     title: str
     text: str
@@ -22,91 +23,143 @@ class Words:
     is_error: bool = True
 
 
-SAMPLE = Words(
-    "This model is a sample",
-    "It was trained on generated pictures, to show how everything works. What it says of a real "
-    "photo means little. Train one on real photos, and this page uses it by itself:",
-    _TRAIN,
-    is_error=False,
-)
-
 _REFUSALS = {
-    "empty": ("This file is empty", "Choose the photo again, or another one."),
+    "empty": (mark("This file is empty"), mark("Choose the photo again, or another one.")),
     "unknown_format": (
-        "This file is no photo that can be read",
-        "Whatever its name says, its content is no JPEG, PNG, WebP, GIF or BMP picture. "
-        "Save it as one of these.",
+        mark("This file is no photo that can be read"),
+        mark(
+            "Whatever its name says, its content is no JPEG, PNG, WebP, GIF or BMP picture. "
+            "Save it as one of these."
+        ),
     ),
     "broken": (
-        "This photo is damaged",
-        "It ends too early or cannot be decoded. Copy or export it again.",
+        mark("This photo is damaged"),
+        mark("It ends too early or cannot be decoded. Copy or export it again."),
     ),
-    "too_large": ("This file is too large", "20 MB is the limit. Send a smaller copy."),
+    "too_large": (
+        mark("This file is too large"),
+        mark("20 MB is the limit. Send a smaller copy."),
+    ),
     "too_many_pixels": (
-        "This photo is too large",
-        "25 megapixels are the limit. Send a smaller copy.",
+        mark("This photo is too large"),
+        mark("25 megapixels are the limit. Send a smaller copy."),
     ),
     "too_complex": (
-        "This photo is built in an unusual way",
-        "Decoding it would take too long. Save it again with another program.",
+        mark("This photo is built in an unusual way"),
+        mark("Decoding it would take too long. Save it again with another program."),
+    ),
+}
+
+_PROBLEMS = {
+    "busy": (
+        mark("The API is busy"),
+        mark("More photos came than it can look at in time. Yours was not lost: try again soon."),
+    ),
+    "store-away": (
+        mark("The store does not answer"),
+        mark("Nothing was kept of what you sent. Try again later."),
+    ),
+    "too-often": (
+        mark("Too many requests"),
+        mark("This page has asked more often than it may. Try again in a moment."),
     ),
 }
 
 
+def sample() -> Words:
+    """The model is good for a try, and no more."""
+    return Words(
+        say("This model is a sample"),
+        say(
+            "It was trained on generated pictures, to show how everything works. What it says of "
+            "a real photo means little. Train one on real photos, and this page uses it by itself:"
+        ),
+        say(_TRAIN),
+        is_error=False,
+    )
+
+
 def outdated(trouble: str) -> Words:
     """The model answers, but it is not the one that should, or may not be."""
-    return Words("This may not be the newest model", trouble, is_error=False)
+    return Words(say("This may not be the newest model"), trouble, is_error=False)
 
 
 def looking(done: int, photos: int) -> str:
     """While the API is being asked."""
-    return "Looking at the photo …" if photos == 1 else f"Looked at {done} of {photos} photos …"
+    if photos == 1:
+        return say("Looking at the photo …")
+    return say("Looked at {done} of {photos} photos …", done=number(done), photos=number(photos))
+
+
+def waiting(seconds: float) -> str:
+    """While the API has too much to do."""
+    return say("The API is busy: trying again in {seconds} s …", seconds=number(seconds))
 
 
 def looked_at(explanation: Explanation) -> str:
     """What the red in a photo means."""
     most = max(max(row) for row in explanation.drops)
     if most < _NOTHING:
-        return f"No single part matters: whichever is hidden, the model sees {explanation.label}."
-    return (
-        f"Red is what speaks for {explanation.label}: hidden, it makes the model less sure, by "
-        f"{100 * most:.0f} points at the most."
+        return say(
+            "No single part matters: whichever is hidden, the model sees {label}.",
+            label=explanation.label,
+        )
+    return say(
+        "Red is what speaks for {label}: hidden, it makes the model less sure, by {points} "
+        "points at the most.",
+        label=explanation.label,
+        points=number(100 * most),
+    )
+
+
+def doubt(limit: float) -> str:
+    """Why an answer is none."""
+    return say(
+        "Below {limit}, fewer than four in five of the model's answers were right in its test.",
+        limit=percent(limit),
     )
 
 
 def thanks(label: str, *, learned_from: bool) -> Words:
     """What becomes of what a visitor said."""
     if learned_from:
-        fate = (
-            f"Your photo lies in today's landing folder, as {label}. It passes the same checks as "
-            "every other photo, and the next training learns from it."
+        fate = say(
+            "Your photo lies in today's landing folder, as {label}. It passes the same checks as "
+            "every other photo, and the next training learns from it.",
+            label=label,
         )
     else:
-        fate = f"It is noted that the photo shows {label}. The photo itself was not kept."
-    return Words("Thank you", fate, is_error=False)
+        fate = say(
+            "It is noted that the photo shows {label}. The photo itself was not kept.",
+            label=label,
+        )
+    return Words(say("Thank you"), fate, is_error=False)
 
 
 def explain(error: ClientError) -> Words:
     """What a person should read when the API gave no answer."""
     if isinstance(error, ApiUnreachable):
-        return Words(
-            "The API does not answer",
-            f"{error}. Start it, or set DANDELION_API_URL to where it runs:",
-            "make up",
-        )
+        where = say("Start it, or set DANDELION_API_URL to where it runs:")
+        return Words(say("The API does not answer"), f"{error}. {where}", "make up")
     if not isinstance(error, ApiError):
-        return Words("Something went wrong", str(error))
-    if error.reason in _REFUSALS:
-        return Words(*_REFUSALS[error.reason])
+        return Words(say("Something went wrong"), str(error))
     if error.status == HTTPStatus.UNAUTHORIZED:
         return Words(
-            "The API asks for a key",
-            "This page has none, or a wrong one. Start it again with DANDELION_API_KEY set to "
-            "one of the keys in the API's DANDELION_API_KEYS.",
+            say("The API asks for a key"),
+            say(
+                "This page has none, or a wrong one. Start it again with DANDELION_API_KEY set to "
+                "one of the keys in the API's DANDELION_API_KEYS."
+            ),
         )
-    if error.problem.type.endswith(":no-model"):
-        commands = f"make run                         # a sample, offline\n{_TRAIN}"
-        return Words(error.title, error.detail[:1].upper() + error.detail[1:], commands)
+    kind = error.problem.type.rpartition(":")[2]
+    known = _REFUSALS.get(error.reason or "") or _PROBLEMS.get(kind)
+    if known is not None:
+        title, text = known
+        return Words(say(title), say(text))
+    if kind == "no-model":
+        first = say("make run                         # a sample, offline")
+        detail = error.detail[:1].upper() + error.detail[1:]
+        return Words(say("No model is live"), detail, f"{first}\n{say(_TRAIN)}")
     request = error.problem.request_id
-    named = f" The API's log says more under request {request}." if request else ""
-    return Words(error.title, f"{error.detail}{named}")
+    named = say("The API's log says more under request {request}.", request=request)
+    return Words(error.title, f"{error.detail} {named}" if request else error.detail)

@@ -10,17 +10,22 @@ from PIL import Image
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
+from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.intake import ACCEPTED, take_in
+from dandelion_pipeline.images.sample import is_sample
 from dandelion_pipeline.release.manifest import DataSummary
-from dandelion_pipeline.release.promotion import rollback
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.processes import free_port
 from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
+from dandelion_pipeline_tests.serving.test_details import calibration, metrics
 from dandelion_pipeline_tests.tiny_models import GREEN, SAMPLE, YELLOW, onnx_graph, photo, publish
+from serving.batching import Batcher, Busy
 from serving.schemas import ModelRef, Prediction
+from serving.webapp import answers
 from serving.webapp import page as page_module
 from serving.webapp.answers import Outcome, Photo
+from serving.webapp.examples import all_examples
 from serving.webapp.many import as_csv
 from serving.webapp.pictures import preview
 from serving.webapp.words import Words
@@ -305,13 +310,78 @@ def test_the_table_can_be_taken_away_and_runs_nothing_in_a_spreadsheet() -> None
     ]
 
 
-def test_the_page_says_what_was_live_before_and_why(
+def _click(page: AppTest, label: str) -> str:
+    next(button for button in page.button if button.label == label).click()
+    return _html(_fine(page.run()))
+
+
+def test_an_example_is_answered_when_it_is_picked_and_makes_room_for_a_photo(
+    api: httpx.Client, open_page: OpenPage
+) -> None:
+    page = open_page(api)
+    assert 'class="dd-label' not in _html(page)
+    assert 'class="dd-label' in _click(page, "Picture 2")
+    assert len(page.image) == 6  # the five to pick from, and the one that was picked
+    assert '<p class="dd-label">dandelion</p>' in _upload(page, photo(YELLOW))
+    assert len(page.image) == 1
+
+
+def test_examples_are_offered_to_a_model_of_their_classes_alone(
     store: Store, start_api: StartApi, open_page: OpenPage
 ) -> None:
+    publish(store, "first", classes=["cat", "dog"])
+    page = open_page(start_api())
+    assert not [button for button in page.button if button.label.startswith("Picture")]
+
+
+def test_every_example_is_a_generated_picture() -> None:
+    for data in all_examples().values():
+        assert is_sample(decode(data))
+
+
+def test_below_the_confidence_that_its_test_justifies_the_model_is_not_sure(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    measured = calibration((0.6, 0.5), (0.999, 0.9), (1.0, 1.0))
+    publish(store, "first", metrics=metrics(calibration=measured))
+    page = open_page(start_api())
+    shown = _upload(page, photo((104, 120, 40)))  # neither yellow nor green
+    assert ">Not sure</p>" in shown
+    assert "maybe dandelion" in shown
+    assert "fewer than four in five" in shown
+    assert '<p class="dd-label">dandelion</p>' in _upload(page, photo(YELLOW))
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_page_speaks_the_language_that_is_chosen(
+    api: httpx.Client, open_page: OpenPage, language: str
+) -> None:
+    page = open_page(api)
+    page.segmented_control[0].set_value(language)
+    shown = _upload(_fine(page.run()), photo(YELLOW))
+    for text in ("Le modèle voit", "Que montre cette photo ?", "dandelion ou grass"):
+        assert (text in shown) == (language == "fr")
+    assert ("Your photos" in page.file_uploader[0].label) == (language == "en")
+
+
+def test_a_busy_api_is_asked_again_and_then_said_to_be_busy(
+    store: Store, start_api: StartApi, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish(store, "first")
-    publish(store, "second")
-    rollback(store, to=None, who="ada", why="calls <lawns> dandelion")
-    shown = _html(open_page(start_api()))
-    assert "first (live)" in shown
-    assert "ada (rollback)" in shown
-    assert "calls &lt;lawns&gt; dandelion" in shown
+    api = start_api()
+    paused: list[float] = []
+    free_after = 2
+
+    def check_room(*_: object, **__: object) -> None:
+        if len(paused) < free_after:
+            raise Busy(1.0)
+
+    monkeypatch.setattr(Batcher, "check_room", check_room)
+    monkeypatch.setattr(answers, "sleep", paused.append)
+    page = open_page(api)
+    assert '<p class="dd-label">dandelion</p>' in _upload(page, photo(YELLOW))
+    assert paused == [1, 1]
+    free_after = 99
+    shown = _upload(page, photo(GREEN))
+    assert "The API is busy" in shown
+    assert len(paused) == 2 + answers.TRIES - 1

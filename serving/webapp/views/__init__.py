@@ -1,0 +1,1 @@
+"""The pages, one module each: what is drawn between the navigation and the foot."""
