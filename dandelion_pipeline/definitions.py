@@ -3,9 +3,10 @@
 import dagster as dg
 
 from dandelion_pipeline.defs.airflow import airflow_sensor, data_ingestion
-from dandelion_pipeline.defs.automation import ingestion_job, schedules, training_job
+from dandelion_pipeline.defs.automation import feedback_job, ingestion_job, schedules, training_job
 from dandelion_pipeline.defs.console import console
 from dandelion_pipeline.defs.dataset import clean_images, dataset
+from dandelion_pipeline.defs.feedback import feedback
 from dandelion_pipeline.defs.ingest import raw_images
 from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
 from dandelion_pipeline.defs.lost_runs import lost_runs_sensor
@@ -23,13 +24,14 @@ defs = dg.Definitions(
     assets=[
         data_ingestion,
         raw_images,
+        feedback,
         clean_images,
         dataset,
         trained_model,
         evaluation,
         published_model,
     ],
-    jobs=[ingestion_job, training_job],
+    jobs=[ingestion_job, feedback_job, training_job],
     schedules=schedules(_settings),
     sensors=[*sensors(_settings), airflow_sensor(_settings), lost_runs_sensor],
     resources={

@@ -6,11 +6,13 @@ from datetime import datetime
 import dagster as dg
 
 from dandelion_pipeline.defs.dataset import clean_images, dataset
+from dandelion_pipeline.defs.feedback import feedback
 from dandelion_pipeline.defs.ingest import raw_images
 from dandelion_pipeline.defs.release import published_model
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.training import evaluation, trained_model
 from dandelion_pipeline.errors import DatasetError, SettingsError, TransientError
+from dandelion_pipeline.images.feedback import waiting_feedback
 from dandelion_pipeline.images.intake import waiting_days
 from dandelion_pipeline.images.landing import is_ingested
 from dandelion_pipeline.settings import Settings
@@ -21,6 +23,12 @@ ingestion_job = dg.define_asset_job(
     "ingestion_job",
     selection=[raw_images, clean_images],
     description="Take in the photos that landed on one day.",
+)
+
+feedback_job = dg.define_asset_job(
+    "feedback_job",
+    selection=[feedback],
+    description="Gather what people said of the answers of one day.",
 )
 
 training_job = dg.define_asset_job(
@@ -58,6 +66,24 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         yield from requests if requests else [dg.SkipReason("no day has new files")]
 
     @dg.schedule(
+        job=feedback_job,
+        cron_schedule=settings.ingest_cron,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Gathers what people said of the answers of every day that has something new.",
+    )
+    def daily_feedback_schedule(
+        context: dg.ScheduleEvaluationContext, store: StoreResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        try:
+            waiting = waiting_feedback(store.open())
+        except TransientError as error:
+            yield dg.SkipReason(str(error))
+            return
+        requests = daily_requests(context.scheduled_execution_time, waiting)
+        yield from requests if requests else [dg.SkipReason("nobody said anything new")]
+
+    @dg.schedule(
         job=training_job,
         cron_schedule=settings.train_cron,
         execution_timezone=settings.timezone,
@@ -76,7 +102,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         live_hash = live.manifest.data.hash if live else None
         return weekly_request(context.scheduled_execution_time, data_hash, live_hash)
 
-    return [daily_ingestion_schedule, weekly_training_schedule]
+    return [daily_ingestion_schedule, daily_feedback_schedule, weekly_training_schedule]
 
 
 def daily_requests(tick: datetime, waiting: Sequence[str]) -> list[dg.RunRequest]:

@@ -67,6 +67,7 @@ def raw_images(
         **by_status,
         "read": intake.read,
         "stored": intake.stored,
+        "from feedback": _from_feedback(intake.table),
         "rejections": _rejections(rejected),
         "preview": preview,
     }
@@ -74,6 +75,12 @@ def raw_images(
     findings = [check_rejections(intake.table, config)]
     yield from check_results(findings, [REJECTION_RATE], acceptance)
     require(day, findings, acceptance)
+
+
+def _from_feedback(table: pa.Table) -> int:
+    """How many accepted photos landed because somebody corrected an answer."""
+    names = _with_status(table, ACCEPTED)["name"]
+    return int(pc.sum(pc.starts_with(names, layout.FEEDBACK_NAME)).as_py() or 0)
 
 
 def _with_status(table: pa.Table, status: str) -> pa.Table:

@@ -2,11 +2,13 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dandelion_pipeline.errors import ImageRefused, ObjectNotFound
 from dandelion_pipeline.images.contact_sheet import COLUMNS, contact_sheet
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.kept import read_kept
@@ -38,6 +40,25 @@ def photos_preview(store: Store, table: pa.Table, each: int = COLUMNS) -> dg.Mar
     if not photos:
         return dg.MetadataValue.md("no photos")
     return picture(contact_sheet(photos), "jpeg", f"some photos of {', '.join(labels)}")
+
+
+def landed_preview(store: Store, keys: Sequence[str]) -> dg.MarkdownMetadataValue:
+    """The last of some photos that landed, as far as they are still there."""
+    photos = []
+    for key in keys[-COLUMNS:]:
+        with suppress(ObjectNotFound, ImageRefused):
+            photos.append(decode(store.get(key)).image)
+    if not photos:
+        return dg.MetadataValue.md("no photos")
+    return picture(contact_sheet(photos), "jpeg", "photos that people gave")
+
+
+def feedback_table(models: Mapping[str, Mapping[str, int]]) -> dg.MarkdownMetadataValue:
+    """How often each model was told that it is right or wrong."""
+    lines = ["| model | right | wrong | unknown |", "|---|---:|---:|---:|"]
+    for version, of in models.items():
+        lines.append(f"| {_plain(version)} | {of['right']} | {of['wrong']} | {of['unknown']} |")
+    return dg.MetadataValue.md("\n".join(lines) if models else "none")
 
 
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> dg.MarkdownMetadataValue:

@@ -140,6 +140,11 @@ def answered_photo(sha256: str) -> str:
     return f"{PREDICTIONS}photos/{sha256[:2]}/{sha256}"
 
 
+def feedback_day(day: str) -> str:
+    """The prefix of what was said on a day (``YYYY-MM-DD``, UTC)."""
+    return f"{FEEDBACK}{day}/"
+
+
 def feedback(day: str, name: str) -> str:
     """The key of what somebody said of an answer."""
-    return f"{FEEDBACK}{day}/{name}.json"
+    return f"{feedback_day(day)}{name}.json"

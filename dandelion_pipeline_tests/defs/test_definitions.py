@@ -18,12 +18,13 @@ def specs() -> dict[str, dg.AssetSpec]:
 
 
 def test_the_six_assets_are_there_and_follow_each_other(specs: dict[str, dg.AssetSpec]) -> None:
-    assert set(specs) == {"data_ingestion", *WALK}  # the legacy Airflow DAG stands before them
+    # The legacy Airflow DAG stands before them, and what people say of the model beside them.
+    assert set(specs) == {"data_ingestion", "feedback", *WALK}
     for upstream, downstream in pairwise(["data_ingestion", *WALK]):
         assert dg.AssetKey(upstream) in {dep.asset_key for dep in specs[downstream].deps}
 
 
-@pytest.mark.parametrize("name", WALK)
+@pytest.mark.parametrize("name", [*WALK, "feedback"])
 def test_each_asset_says_what_it_is_and_whose(specs: dict[str, dg.AssetSpec], name: str) -> None:
     spec = specs[name]
     assert spec.description
@@ -34,7 +35,7 @@ def test_each_asset_says_what_it_is_and_whose(specs: dict[str, dg.AssetSpec], na
 
 def test_photos_come_in_by_the_day(specs: dict[str, dg.AssetSpec]) -> None:
     by_day = {name for name, spec in specs.items() if spec.partitions_def is not None}
-    assert by_day == {"data_ingestion", "raw_images", "clean_images"}
+    assert by_day == {"data_ingestion", "feedback", "raw_images", "clean_images"}
 
 
 def test_the_photos_of_today_can_be_ingested_today() -> None:

@@ -7,10 +7,13 @@ from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.automation import daily_requests, schedules, weekly_request
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.errors import SettingsError
+from dandelion_pipeline.images.feedback import FEEDBACK, gather
 from dandelion_pipeline.images.landing import today
 from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.tables import write_table
+from dandelion_pipeline_tests.images.test_feedback import say
 from dandelion_pipeline_tests.images.two_photos import DAY, NEXT, ingest
 from dandelion_pipeline_tests.tiny_models import GREEN, photo
 
@@ -107,6 +110,16 @@ def test_the_daily_schedule_asks_for_the_days_of_the_store(store: Store) -> None
     assert evaluated("daily_ingestion_schedule", resource) == ([], "no day has new files")
 
 
+def test_days_of_which_people_said_something_new_are_gathered(store: Store) -> None:
+    resource = StoreResource(url=store.url)
+    assert evaluated("daily_feedback_schedule", resource) == ([], "nobody said anything new")
+    say(store, DAY, "grass")
+    (request,), _ = evaluated("daily_feedback_schedule", resource)
+    assert request.partition_key == DAY
+    write_table(store, layout.table(FEEDBACK, DAY), gather(store, DAY, None))
+    assert evaluated("daily_feedback_schedule", resource) == ([], "nobody said anything new")
+
+
 def test_without_photos_there_is_nothing_to_train_on(store: Store) -> None:
     requests, why = evaluated("weekly_training_schedule", StoreResource(url=store.url))
     assert requests == []
@@ -118,5 +131,5 @@ def test_a_store_that_is_away_is_a_skip_with_the_reason() -> None:
     away = StoreResource.model_validate(
         {"url": "s3://bucket", "endpoint_url": "http://127.0.0.1:9", "max_attempts": 1, **keys}
     )
-    for name in ("daily_ingestion_schedule", "weekly_training_schedule"):
+    for name in ("daily_ingestion_schedule", "daily_feedback_schedule", "weekly_training_schedule"):
         assert "AWS_ENDPOINT_URL" in evaluated(name, away)[1]
