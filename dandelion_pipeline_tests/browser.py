@@ -1,6 +1,6 @@
 """Debian's Chromium, headless and without the connections that it opens for its maker."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,12 +25,14 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def chromium_page(width: int = 1280, height: int = 900) -> Iterator[Page]:
+def chromium_page(
+    width: int = 1280, height: int = 900, *, flags: Sequence[str] = (), locale: str = "en-GB"
+) -> Iterator[Page]:
     """A page in a browser of its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_FLAGS, *flags])
         try:
-            yield browser.new_page(viewport={"width": width, "height": height})
+            yield browser.new_page(viewport={"width": width, "height": height}, locale=locale)
         finally:
             browser.close()
 

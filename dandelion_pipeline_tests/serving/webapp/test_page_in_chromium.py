@@ -1,64 +1,22 @@
 """The page as a browser has it: the real API, the real page, and Debian's Chromium."""
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+from datetime import UTC, datetime
 
+import dagster as dg
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Dialog, Page, Request, expect
 
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.browser import (
-    chromium_page,
-    drop_photo,
-    drop_photos,
-    needs_chromium,
-)
-from dandelion_pipeline_tests.processes import free_port, running
+from dandelion_pipeline.defs.ingest import raw_images
+from dandelion_pipeline.defs.io_managers import TableIOManager
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.tables import read_table
+from dandelion_pipeline_tests.browser import chromium_page, drop_photo, drop_photos, needs_chromium
+from dandelion_pipeline_tests.serving.webapp.conftest import WebApp
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo, publish
 from serving.client import Client
-from serving.webapp import page as page_module
 
 pytestmark = [pytest.mark.e2e, needs_chromium]
-
-
-class WebApp:
-    """A running page, and the API behind it."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.api_port, self.port = free_port(), free_port()
-        self.api_url, self.url = (f"http://127.0.0.1:{p}" for p in (self.api_port, self.port))
-
-
-@pytest.fixture(scope="module")
-def webapp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebApp]:
-    folder: Path = tmp_path_factory.mktemp("webapp")
-    webapp = WebApp(open_store((folder / "store").as_uri()))
-    publish(webapp.store, "first")
-    api_env = {
-        "DANDELION_STORE_URL": webapp.store.url,
-        "DANDELION_API_PORT": str(webapp.api_port),
-        "DANDELION_HOME": str(folder),
-        "DANDELION_POLL_SECONDS": "0.1",
-    }
-    streamlit = [sys.executable, "-m", "streamlit", "run", page_module.__file__]
-    command = [*streamlit, "--server.port", str(webapp.port)]
-    page_env = {"DANDELION_API_URL": webapp.api_url}
-    api = [sys.executable, "-m", "serving.app"]
-    with (
-        running(api, url=f"{webapp.api_url}/readyz", env=api_env),
-        running(command, url=webapp.url, env=page_env),
-    ):
-        yield webapp
-
-
-@pytest.fixture
-def browser_page() -> Iterator[Page]:
-    with chromium_page() as page:
-        yield page
 
 
 def test_the_page_shows_what_the_api_answers_and_speaks_to_nobody_else(
@@ -100,7 +58,7 @@ def test_a_model_that_goes_live_while_the_page_is_open_answers_the_next_photo(
     browser_page.goto(webapp.url)
     drop_photo(browser_page, photo(YELLOW))
     version = browser_page.locator(".dd-version")
-    expect(version).to_have_text("first")
+    expect(version).to_be_visible()
     publish(webapp.store, "second")
     with Client(webapp.api_url) as client:
         while client.ready().version != "second":
@@ -109,41 +67,103 @@ def test_a_model_that_goes_live_while_the_page_is_open_answers_the_next_photo(
     expect(version).to_have_text("second")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_state_of_the_page_shuts_anybody_out(
-    webapp: WebApp, browser_page: Page, theme: str
-) -> None:
-    browser_page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+def test_a_corrected_photo_lands_and_is_in_the_next_raw_images(webapp: WebApp) -> None:
+    with chromium_page() as page:
+        page.goto(webapp.url)
+        drop_photo(page, photo((200, 190, 40)), "lawn.jpg")
+        page.get_by_role("combobox", name="What does the photo show?").click()
+        page.get_by_role("option", name="grass").click()
+        page.get_by_text("I may give this photo away").click()
+        page.get_by_role("button", name="Send my answer").click()
+        expect(page.get_by_role("status")).to_contain_text("as grass")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    (landed,) = webapp.store.list_objects(layout.landing_day(today))
+    assert "/grass/feedback-" in landed.key
+    resource = StoreResource(url=webapp.store.url)
+    resources = {"store": resource, "tables": TableIOManager(store=resource)}
+    assert dg.materialize([raw_images], partition_key=today, resources=resources).success
+    (row,) = read_table(webapp.store, layout.table("raw_images", today)).to_pylist()
+    assert (row["key"], row["label"], row["status"]) == (landed.key, "grass", "accepted")
+
+
+def test_the_camera_takes_a_picture_and_it_is_answered(webapp: WebApp, camera_page: Page) -> None:
+    camera_page.goto(webapp.url)
+    camera_page.get_by_text("Use the camera").click()
+    shutter = camera_page.get_by_role("button", name="Take Photo")
+    shutter.wait_for()
+    camera_page.wait_for_timeout(1000)  # until the stand-in shows its first picture
+    shutter.click()
+    expect(camera_page.locator(".dd-percent")).to_be_visible(timeout=15_000)
+
+
+def test_an_example_is_answered_at_a_click(webapp: WebApp, browser_page: Page) -> None:
     browser_page.goto(webapp.url)
-    browser_page.locator(".dd-facts").wait_for()
-    assert_accessible(browser_page)
-    drop_photo(browser_page, photo(YELLOW))
-    browser_page.locator(".dd-percent").wait_for()
-    browser_page.get_by_text("Show what the model looked at").click()
-    browser_page.locator(".dd-caption").wait_for()
-    for closed in ("What it was made from", "What was live before"):
-        summary = browser_page.get_by_text(closed)
-        expect(summary).to_have_count(1)  # while the page is drawn anew, the old one is there too
-        summary.click()
-    assert_accessible(browser_page)
-    browser_page.get_by_role("button", name="Send my answer").click()
-    browser_page.get_by_text("Thank you").wait_for()
-    assert_accessible(browser_page)
-    drop_photos(browser_page, {"green.jpg": photo(GREEN), "broken.jpg": b"no photo"})
-    browser_page.get_by_role("button", name="Save as CSV").wait_for()
-    assert_accessible(browser_page)
-    browser_page.reload()
-    drop_photo(browser_page, b"no photo")
-    browser_page.get_by_role("alert").wait_for()
-    assert_accessible(browser_page)
+    browser_page.get_by_role("button", name="Picture 3").click()
+    expect(browser_page.locator(".dd-percent")).to_be_visible()
 
 
-def assert_accessible(page: Page) -> None:
-    """axe-core finds nothing serious or critical, nor a heading out of order."""
-    drawn = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-    page.locator(drawn).wait_for()
-    page.wait_for_timeout(500)  # what fades in is faint meanwhile
-    found = Axe().run(page).response["violations"]
-    grave = [one for one in found if one["impact"] in {"serious", "critical"}]
-    assert not grave, [(one["id"], [node["html"] for node in one["nodes"]]) for one in grave]
-    assert "heading-order" not in {one["id"] for one in found}
+def test_when_the_api_goes_away_and_comes_back_so_does_the_page(
+    own_webapp: WebApp, browser_page: Page
+) -> None:
+    with own_webapp.page():
+        with own_webapp.api():
+            browser_page.goto(own_webapp.url)
+            drop_photo(browser_page, photo(YELLOW))
+            expect(browser_page.locator(".dd-label")).to_have_text("dandelion")
+        browser_page.get_by_text("Show what the model looked at").click()
+        expect(browser_page.get_by_role("alert")).to_contain_text("The API does not answer")
+        expect(browser_page.get_by_role("alert")).to_contain_text(own_webapp.api_url)
+        with own_webapp.api():
+            browser_page.get_by_role("button", name="Try again").click()
+            expect(browser_page.locator(".dd-label")).to_have_text("dandelion")
+
+
+def test_hostile_files_get_a_clear_word_each_and_nothing_breaks(
+    webapp: WebApp, browser_page: Page
+) -> None:
+    dialogs: list[str] = []
+
+    def note(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    browser_page.on("dialog", note)
+    browser_page.goto(webapp.url)
+    alert = browser_page.get_by_role("alert")
+    for data, words in (
+        (b"", "This file is empty"),
+        (photo(size=5001, format="PNG"), "25 megapixels are the limit"),
+        (photo()[:-300], "This photo is damaged"),
+    ):
+        drop_photo(browser_page, data)
+        expect(alert).to_contain_text(words, timeout=15_000)
+    name = "<img src=x onerror=alert(1)>=cmd()|' /../../etc/passwd\u202egpj.jpg"
+    drop_photo(browser_page, photo(YELLOW), name)
+    expect(browser_page.locator(".dd-label")).to_have_text("dandelion")
+    drop_photos(browser_page, {f"{n}.jpg": photo((240, 100 + n, 40)) for n in range(65)})
+    summary = browser_page.locator(".dd-facts").first
+    expect(summary).to_contain_text("66", timeout=30_000)
+    expect(browser_page.get_by_role("button", name="Save as CSV")).to_be_visible()
+    assert dialogs == []
+
+
+def test_every_page_can_be_reached_and_shows_its_matter(webapp: WebApp, browser_page: Page) -> None:
+    browser_page.goto(webapp.url)
+    browser_page.get_by_role("link", name="The model").click()
+    expect(browser_page.get_by_role("heading", name="What it takes for what")).to_be_visible()
+    expect(browser_page.get_by_role("columnheader", name="seen as grass")).to_be_visible()
+    browser_page.get_by_role("link", name="Live").click()
+    with Client(webapp.api_url) as client:
+        client.predict(photo(YELLOW), "a.jpg")
+    expect(browser_page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=30_000)
+    expect(browser_page.get_by_text("requests since the start")).to_be_visible()
+    browser_page.get_by_role("radio", name="Français").click()
+    expect(browser_page.get_by_role("heading", name="En direct")).to_be_visible()
+    browser_page.get_by_role("link", name="Essayer").click()
+    expect(browser_page.get_by_role("heading", name="Que montre cette photo ?")).to_be_visible()
+
+
+def test_a_french_browser_is_spoken_to_in_french(webapp: WebApp, french_page: Page) -> None:
+    french_page.goto(webapp.url)
+    drop_photo(french_page, photo(YELLOW))
+    expect(french_page.get_by_text("Le modèle voit")).to_be_visible()

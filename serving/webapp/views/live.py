@@ -54,7 +54,7 @@ def _draw(client: Client, activity: Activity, minutes: int) -> None:
             plots.latency(activity),
         ),
     ):
-        st.subheader(title, anchor=False)
+        st.header(title, anchor=False)
         st.altair_chart(chart, alt=say("{title}; the table has the figures", title=title))
     with st.expander(say("The figures")):
         st.html(tables.activity_table(activity))
