@@ -9,6 +9,7 @@ from serving.schemas import Activity, ReliabilityBin
 from serving.webapp.language import say
 
 _HEIGHT = 220
+_GREY = "#808080"  # to be seen in both themes
 
 
 def reliability(bins: Sequence[ReliabilityBin]) -> alt.LayerChart | alt.FacetChart:
@@ -32,7 +33,7 @@ def reliability(bins: Sequence[ReliabilityBin]) -> alt.LayerChart | alt.FacetCha
     ideal = alt.Chart(alt.InlineData(values=ends))
     return alt.layer(
         ideal.mark_line(strokeDash=[4, 4], opacity=0.5).encode(x=x, y=y),
-        measured.mark_rule().encode(x=x, y=alt.Y("low:Q", scale=share), y2="high:Q"),
+        measured.mark_rule(color=_GREY).encode(x=x, y=alt.Y("low:Q", scale=share), y2="high:Q"),
         measured.mark_point(filled=True, size=80, opacity=1).encode(
             x=x, y=y, tooltip=[alt.Tooltip("photos:Q", title=say("Test photos"))]
         ),
