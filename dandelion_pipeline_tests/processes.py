@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 
+MB = 1_000_000
+
 _OURS = ("DANDELION_", "DAGSTER_", "MLFLOW_", "AWS_")
 
 
@@ -31,6 +33,12 @@ def listens(port: int) -> bool:
 def fresh_environment() -> dict[str, str]:
     """The environment of a fresh shell: without what a test set for its own process."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process takes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager

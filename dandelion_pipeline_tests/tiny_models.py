@@ -18,6 +18,8 @@ from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.release.golden import Golden
 from dandelion_pipeline.release.manifest import (
     ONNX_FILE,
+    Calibration,
+    CalibrationBin,
     ClassMetrics,
     DataSummary,
     Manifest,
@@ -99,9 +101,40 @@ def linear_graph(
     return bytes(model.SerializeToString())
 
 
+def calibration(*bins: tuple[float, float]) -> Calibration:
+    """Of ten photos each, by confidence and accuracy."""
+    made = [
+        CalibrationBin(photos=10, confidence=sure, accuracy=right, accuracy_interval=(0, 1))
+        for sure, right in bins
+    ]
+    return Calibration(
+        ece=0.04,
+        ece_before=0.1,
+        ece_by_chance=0.03,
+        ece_at_most_by_chance=0.06,
+        log_loss_before=0.3,
+        bins=made,
+        bins_before=made,
+    )
+
+
+def metrics(**changes: object) -> Metrics:
+    """What was measured of a model, with any field replaced."""
+    figures = ClassMetrics(precision=0.9, recall=0.95, f1=0.92, support=30)
+    return Metrics.model_validate(
+        {
+            "accuracy": 0.95,
+            "log_loss": 0.2,
+            "test_photos": 60,
+            "per_class": dict.fromkeys(CLASSES, figures),
+            "confusion": [[29, 1], [2, 28]],
+            **changes,
+        }
+    )
+
+
 def manifest(version: str, files: dict[str, bytes], **changes: Any) -> Manifest:  # noqa: ANN401
     """A manifest for these files, with any field replaced."""
-    figures = ClassMetrics(precision=0.95, recall=0.95, f1=0.95, support=30)
     document: dict[str, Any] = {
         "version": version,
         "created": "2025-05-01T12:00:00+00:00",
@@ -113,13 +146,7 @@ def manifest(version: str, files: dict[str, bytes], **changes: Any) -> Manifest:
             is_sample=False,
             counts={label: {"train": 100, "validation": 20, "test": 30} for label in CLASSES},
         ),
-        "metrics": Metrics(
-            accuracy=0.95,
-            log_loss=0.2,
-            test_photos=60,
-            per_class=dict.fromkeys(CLASSES, figures),
-            confusion=[[29, 1], [2, 28]],
-        ),
+        "metrics": metrics(),
         "training": {"epochs": 1},
         "code_version": "0" * 40,
         "dagster_run": "dagster-run-of-" + version,

@@ -1,6 +1,6 @@
 """Jobs, and when they run by themselves: daily ingestion, weekly training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import dagster as dg
@@ -16,6 +16,7 @@ from dandelion_pipeline.images.feedback import waiting_feedback
 from dandelion_pipeline.images.intake import waiting_days
 from dandelion_pipeline.images.landing import is_ingested
 from dandelion_pipeline.settings import Settings
+from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.champion import live_bundle
 from dandelion_pipeline.training.photos import preview_dataset
 
@@ -47,41 +48,22 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     _check_cron("DANDELION_INGEST_CRON", settings.ingest_cron)
     _check_cron("DANDELION_TRAIN_CRON", settings.train_cron)
 
-    @dg.schedule(
-        job=ingestion_job,
-        cron_schedule=settings.ingest_cron,
-        execution_timezone=settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
+    daily_ingestion_schedule = _day_by_day(
+        settings,
+        "daily_ingestion_schedule",
+        ingestion_job.name,
+        waiting_days,
+        nothing="no day has new files",
         description="Takes in every day whose landing folder holds files that are new.",
     )
-    def daily_ingestion_schedule(
-        context: dg.ScheduleEvaluationContext, store: StoreResource
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        try:
-            waiting = waiting_days(store.open())
-        except TransientError as error:
-            yield dg.SkipReason(str(error))
-            return
-        requests = daily_requests(context.scheduled_execution_time, waiting)
-        yield from requests if requests else [dg.SkipReason("no day has new files")]
-
-    @dg.schedule(
-        job=feedback_job,
-        cron_schedule=settings.ingest_cron,
-        execution_timezone=settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
+    daily_feedback_schedule = _day_by_day(
+        settings,
+        "daily_feedback_schedule",
+        feedback_job.name,
+        waiting_feedback,
+        nothing="nobody said anything new",
         description="Gathers what people said of the answers of every day that has something new.",
     )
-    def daily_feedback_schedule(
-        context: dg.ScheduleEvaluationContext, store: StoreResource
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        try:
-            waiting = waiting_feedback(store.open())
-        except TransientError as error:
-            yield dg.SkipReason(str(error))
-            return
-        requests = daily_requests(context.scheduled_execution_time, waiting)
-        yield from requests if requests else [dg.SkipReason("nobody said anything new")]
 
     @dg.schedule(
         job=training_job,
@@ -103,6 +85,39 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         return weekly_request(context.scheduled_execution_time, data_hash, live_hash)
 
     return [daily_ingestion_schedule, daily_feedback_schedule, weekly_training_schedule]
+
+
+def _day_by_day(
+    settings: Settings,
+    name: str,
+    job: str,
+    waiting: Callable[[Store], list[str]],
+    *,
+    nothing: str,
+    description: str,
+) -> dg.ScheduleDefinition:
+    """At the time of ingestion, a run for each day that waits; else a skip that says why."""
+
+    @dg.schedule(
+        name=name,
+        job_name=job,
+        cron_schedule=settings.ingest_cron,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def schedule(
+        context: dg.ScheduleEvaluationContext, store: StoreResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        try:
+            days = waiting(store.open())
+        except TransientError as error:
+            yield dg.SkipReason(str(error))
+            return
+        requests = daily_requests(context.scheduled_execution_time, days)
+        yield from requests if requests else [dg.SkipReason(nothing)]
+
+    return schedule
 
 
 def daily_requests(tick: datetime, waiting: Sequence[str]) -> list[dg.RunRequest]:

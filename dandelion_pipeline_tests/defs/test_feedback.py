@@ -12,7 +12,7 @@ from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import read_table
-from dandelion_pipeline_tests.images.test_feedback import DAY, answer, say
+from dandelion_pipeline_tests.images.said import DAY, answer, say
 from dandelion_pipeline_tests.tiny_models import GREEN, photo
 
 

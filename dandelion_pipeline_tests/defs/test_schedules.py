@@ -13,7 +13,7 @@ from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import write_table
-from dandelion_pipeline_tests.images.test_feedback import say
+from dandelion_pipeline_tests.images.said import say
 from dandelion_pipeline_tests.images.two_photos import DAY, NEXT, ingest
 from dandelion_pipeline_tests.tiny_models import GREEN, photo
 

@@ -7,20 +7,19 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 import httpx
 import pytest
 
 from dandelion_pipeline_tests.e2e.conftest import SmallApi
 from dandelion_pipeline_tests.images.mutants import mutant, sound_files
+from dandelion_pipeline_tests.processes import MB, resident
 from dandelion_pipeline_tests.serving.conftest import wait_until
 from dandelion_pipeline_tests.tiny_models import photo
 from serving.problems import MOST_FILES
 
 EACH = int(os.environ.get("DANDELION_MUTANTS", "12"))
 REFUSED = {413, 415, 422}
-MB = 1_000_000
 
 
 def damaged() -> Iterator[bytes]:
@@ -28,12 +27,6 @@ def damaged() -> Iterator[bytes]:
     for number in range(EACH):
         for name in sound_files():
             yield mutant(name, number)
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory that a process takes."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def send_all(api: httpx.Client) -> Counter[str]:

@@ -3,7 +3,7 @@
 import asyncio
 
 from dandelion_pipeline_tests.e2e.conftest import SmallApi
-from dandelion_pipeline_tests.e2e.test_damaged_photos import MB, resident
+from dandelion_pipeline_tests.processes import MB, resident
 from dandelion_pipeline_tests.visitors import Visitors
 
 

@@ -1,7 +1,5 @@
 """What people say of answers is gathered by the day, once each, beside what the model said."""
 
-from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
@@ -10,45 +8,9 @@ import pytest
 from dandelion_pipeline.errors import ObjectDamaged
 from dandelion_pipeline.images.feedback import by_model, gather, waiting_feedback
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.predictions import SCHEMA, write_predictions
-from dandelion_pipeline.storage.sealed import seal
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import write_table
-from serving.schemas import Feedback
-
-DAY, BEFORE = "2025-05-02", "2025-05-01"
-
-
-def say(store: Store, day: str, label: str, prediction: str = "", **said: Any) -> str:  # noqa: ANN401
-    """As the API writes it. Returns the key."""
-    document = Feedback(
-        prediction_id=prediction or uuid4().hex,
-        label=label,
-        comment=said.get("comment", ""),
-        model_version=said.get("model", "first"),
-        photo=said.get("photo"),
-    )
-    key = layout.feedback(day, uuid4().hex)
-    store.put(key, seal(document.model_dump_json(indent=2).encode()))
-    return key
-
-
-def answer(store: Store, day: str, label: str, confidence: float = 0.9) -> str:
-    """A row of the prediction log. Returns the prediction's id."""
-    name = uuid4().hex
-    texts = ("model_version", "data_hash", "dagster_run", "mlflow_run", "photo_sha256", "format")
-    row = {
-        **dict.fromkeys(SCHEMA.names, 0),
-        **dict.fromkeys((*texts, "request_id"), ""),
-        "prediction_id": name,
-        "when": datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=UTC),
-        "label": label,
-        "confidence": confidence,
-        "classes": [label],
-        "probabilities": [confidence],
-    }
-    write_predictions(store, day, uuid4().hex, [row])
-    return name
+from dandelion_pipeline_tests.images.said import BEFORE, DAY, answer, say
 
 
 def told(table: pa.Table) -> list[tuple[str, str | None]]:

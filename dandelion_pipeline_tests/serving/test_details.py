@@ -4,50 +4,13 @@ import httpx
 import pytest
 
 from dandelion_pipeline.release.decision import Criterion, decision_of, record
-from dandelion_pipeline.release.manifest import (
-    CARD_HTML,
-    Calibration,
-    CalibrationBin,
-    ClassMetrics,
-    Metrics,
-)
+from dandelion_pipeline.release.manifest import CARD_HTML
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.serving.conftest import StartApi
-from dandelion_pipeline_tests.tiny_models import CLASSES, publish, put_bundle
+from dandelion_pipeline_tests.tiny_models import calibration, metrics, publish, put_bundle
 
 PAGE = "<!DOCTYPE html><title>Gänseblümchen</title>".encode()
-
-
-def calibration(*bins: tuple[float, float]) -> Calibration:
-    """Of ten photos each, by confidence and accuracy."""
-    made = [
-        CalibrationBin(photos=10, confidence=sure, accuracy=right, accuracy_interval=(0, 1))
-        for sure, right in bins
-    ]
-    return Calibration(
-        ece=0.04,
-        ece_before=0.1,
-        ece_by_chance=0.03,
-        ece_at_most_by_chance=0.06,
-        log_loss_before=0.3,
-        bins=made,
-        bins_before=made,
-    )
-
-
-def metrics(**changes: object) -> Metrics:
-    figures = ClassMetrics(precision=0.9, recall=0.95, f1=0.92, support=30)
-    return Metrics.model_validate(
-        {
-            "accuracy": 0.95,
-            "log_loss": 0.2,
-            "test_photos": 60,
-            "per_class": dict.fromkeys(CLASSES, figures),
-            "confusion": [[29, 1], [2, 28]],
-            **changes,
-        }
-    )
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
+from streamlit.testing.v1 import AppTest
 
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
@@ -15,6 +16,17 @@ from dandelion_pipeline_tests.browser import chromium_page
 from dandelion_pipeline_tests.processes import free_port, running
 from dandelion_pipeline_tests.tiny_models import publish
 from serving.webapp import page as page_module
+
+
+def fine(page: AppTest) -> AppTest:
+    """A page that was drawn without an error."""
+    assert not page.exception
+    return page
+
+
+def html(page: AppTest) -> str:
+    """All the HTML on a page."""
+    return "\n".join(element.proto.body for element in page.get("html"))
 
 
 class WebApp:

@@ -18,8 +18,17 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.processes import free_port
 from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
-from dandelion_pipeline_tests.serving.test_details import calibration, metrics
-from dandelion_pipeline_tests.tiny_models import GREEN, SAMPLE, YELLOW, onnx_graph, photo, publish
+from dandelion_pipeline_tests.serving.webapp.conftest import fine, html
+from dandelion_pipeline_tests.tiny_models import (
+    GREEN,
+    SAMPLE,
+    YELLOW,
+    calibration,
+    metrics,
+    onnx_graph,
+    photo,
+    publish,
+)
 from serving.batching import Batcher, Busy
 from serving.schemas import ModelRef, Prediction
 from serving.webapp import answers
@@ -38,23 +47,14 @@ PAGE = Path(page_module.__file__)
 def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     def opened(api: httpx.Client) -> AppTest:
         monkeypatch.setenv("DANDELION_API_URL", str(api.base_url))
-        return _fine(AppTest.from_file(PAGE, default_timeout=30).run())
+        return fine(AppTest.from_file(PAGE, default_timeout=30).run())
 
     return opened
 
 
-def _fine(page: AppTest) -> AppTest:
-    assert not page.exception
-    return page
-
-
-def _html(page: AppTest) -> str:
-    return "\n".join(element.proto.body for element in page.get("html"))
-
-
 def _upload(page: AppTest, data: bytes, name: str = "photo.jpg") -> str:
     page.file_uploader[0].set_value([(name, data, "image/jpeg")])
-    return _html(_fine(page.run()))
+    return html(fine(page.run()))
 
 
 def test_a_photo_gets_its_label_percentages_and_the_version(
@@ -73,7 +73,7 @@ def test_a_photo_gets_its_label_percentages_and_the_version(
 
 
 def test_the_page_says_how_good_the_model_is(api: httpx.Client, open_page: OpenPage) -> None:
-    shown = _html(open_page(api))
+    shown = html(open_page(api))
     assert "dandelion or grass" in shown
     assert "95.0%" in shown
     assert "right on 60 test photos" in shown
@@ -85,7 +85,7 @@ def test_a_sample_says_so_and_how_to_train_on_real_photos(
     store: Store, start_api: StartApi, open_page: OpenPage
 ) -> None:
     publish(store, "sample", data=SAMPLE)
-    shown = _html(open_page(start_api()))
+    shown = html(open_page(start_api()))
     assert "This model is a sample" in shown
     assert "make run IMAGES=" in shown
     assert "generated test photos" in shown
@@ -117,17 +117,17 @@ def test_without_a_model_the_page_says_how_to_publish_one_and_finds_it_later(
 ) -> None:
     api = start_api()
     page = open_page(api)
-    assert "No model is live" in _html(page)
-    assert "make run" in _html(page)
+    assert "No model is live" in html(page)
+    assert "make run" in html(page)
     publish(store, "first")
     wait_until(lambda: api.get("/readyz").is_success)
     page.button[0].click()
-    assert "dandelion or grass" in _html(_fine(page.run()))
+    assert "dandelion or grass" in html(fine(page.run()))
 
 
 def test_when_the_api_is_away_the_page_says_where_it_looked(open_page: OpenPage) -> None:
     address = f"http://127.0.0.1:{free_port()}"
-    shown = _html(open_page(httpx.Client(base_url=address)))
+    shown = html(open_page(httpx.Client(base_url=address)))
     assert "The API does not answer" in shown
     assert address in shown
     assert "make up" in shown
@@ -138,9 +138,9 @@ def test_the_page_uses_its_key_and_says_when_it_has_none(
 ) -> None:
     publish(store, "first")
     api = start_api(api_keys=(SecretStr("a-key"),))
-    assert "DANDELION_API_KEY" in _html(open_page(api))
+    assert "DANDELION_API_KEY" in html(open_page(api))
     monkeypatch.setenv("DANDELION_API_KEY", "a-key")
-    shown = _html(open_page(api))
+    shown = html(open_page(api))
     assert "dandelion or grass" in shown
     assert "a-key" not in shown
 
@@ -152,7 +152,7 @@ def test_a_newer_model_that_cannot_be_loaded_is_mentioned(
     api = start_api()
     publish(store, "broken", b"no graph")
     wait_until(lambda: not api.get("/readyz").json()["current"])
-    shown = _html(open_page(api))
+    shown = html(open_page(api))
     assert "This may not be the newest model" in shown
     assert "model broken" in shown
 
@@ -203,7 +203,7 @@ def _send_answer(page: AppTest, label: str, *, consent: bool) -> str:
     page.checkbox[0].set_value(consent)
     button = next(button for button in page.button if button.label == "Send my answer")
     button.click()
-    return _html(_fine(page.run()))
+    return html(fine(page.run()))
 
 
 def test_a_correction_with_consent_lands_for_the_next_training(
@@ -257,10 +257,10 @@ def test_what_the_model_looked_at_is_shown_on_request(
     page = open_page(api)
     assert "Red is what speaks for" not in _upload(page, photo((95, 120, 50)))
     page.toggle[0].set_value(True)
-    shown = _html(_fine(page.run()))
+    shown = html(fine(page.run()))
     assert "Red is what speaks for grass" in shown
     assert len(page.image) == 1
-    _fine(page.run())
+    fine(page.run())
     counted = 'dandelion_request_seconds_count{method="POST",route="/explain",status="200"} 1.0'
     assert counted in api.get("/metrics").text
 
@@ -278,14 +278,14 @@ def test_many_photos_are_counted_and_listed_with_those_that_were_refused(
     ]
     files = [(f"{n}.jpg", data, "image/jpeg") for n, data in enumerate(photos)]
     page.file_uploader[0].set_value(files)
-    shown = _html(_fine(page.run()))
+    shown = html(fine(page.run()))
     for figure, meaning in (("8", "dandelion"), ("2", "grass"), ("1", "without an answer")):
         assert f'<b>{figure}</b><span class="dd-small">{meaning}</span>' in shown
     rows = page.dataframe[0].value
     assert list(rows["File"]) == [f"{n}.jpg" for n in range(11)]
     assert rows["Problem"][9] == "This file is no photo that can be read"
     page.slider[0].set_value(1)
-    _fine(page.run())
+    fine(page.run())
     assert list(page.dataframe[0].value["File"]) == [f"{n}.jpg" for n in range(11) if n != 9]
     assert _predictions(api) == 9  # equal photos are asked for once, and after a click none
 
@@ -312,14 +312,14 @@ def test_the_table_can_be_taken_away_and_runs_nothing_in_a_spreadsheet() -> None
 
 def _click(page: AppTest, label: str) -> str:
     next(button for button in page.button if button.label == label).click()
-    return _html(_fine(page.run()))
+    return html(fine(page.run()))
 
 
 def test_an_example_is_answered_when_it_is_picked_and_makes_room_for_a_photo(
     api: httpx.Client, open_page: OpenPage
 ) -> None:
     page = open_page(api)
-    assert 'class="dd-label' not in _html(page)
+    assert 'class="dd-label' not in html(page)
     assert 'class="dd-label' in _click(page, "Picture 2")
     assert len(page.image) == 6  # the five to pick from, and the one that was picked
     assert '<p class="dd-label">dandelion</p>' in _upload(page, photo(YELLOW))
@@ -358,7 +358,7 @@ def test_the_page_speaks_the_language_that_is_chosen(
 ) -> None:
     page = open_page(api)
     page.segmented_control[0].set_value(language)
-    shown = _upload(_fine(page.run()), photo(YELLOW))
+    shown = _upload(fine(page.run()), photo(YELLOW))
     for text in ("Le modèle voit", "Que montre cette photo ?", "dandelion ou grass"):
         assert (text in shown) == (language == "fr")
     assert ("Your photos" in page.file_uploader[0].label) == (language == "en")

@@ -13,8 +13,16 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.processes import free_port
 from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
-from dandelion_pipeline_tests.serving.test_details import calibration, metrics
-from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo, publish, put_bundle
+from dandelion_pipeline_tests.serving.webapp.conftest import fine, html
+from dandelion_pipeline_tests.tiny_models import (
+    GREEN,
+    YELLOW,
+    calibration,
+    metrics,
+    photo,
+    publish,
+    put_bundle,
+)
 from serving.webapp.counters import Counters
 
 
@@ -40,15 +48,6 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
         return fine(AppTest.from_function(page, default_timeout=30).run())
 
     return run
-
-
-def fine(page: AppTest) -> AppTest:
-    assert not page.exception
-    return page
-
-
-def html(page: AppTest) -> str:
-    return "\n".join(element.proto.body for element in page.get("html"))
 
 
 def test_the_page_says_how_good_the_model_is_and_what_it_mistakes(
