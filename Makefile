@@ -31,7 +31,7 @@ up: .venv/installed
 	@exec $(BIN)/dandelion up $(if $(STORE),--store "$(STORE)")
 
 test: .venv/installed
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=2
 
 test-stack: .venv/installed .venv-airflow/installed
 	$(BIN)/pytest -m stack
