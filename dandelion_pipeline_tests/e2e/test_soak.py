@@ -10,9 +10,9 @@ from dandelion_pipeline_tests.visitors import Visitors
 def test_whoever_comes_gets_an_answer_and_leaves_nothing_behind(small_api: SmallApi) -> None:
     with small_api.running() as api:
         visitors = Visitors(small_api.url)
-        asyncio.run(visitors.come(12))
+        asyncio.run(visitors.come(7))
         before = resident(api.pid)
-        asyncio.run(visitors.come(8))
+        asyncio.run(visitors.come(6))
         after = resident(api.pid)
         assert api.poll() is None
     kinds = {outcome.partition(":")[0] for outcome in visitors.seen}
