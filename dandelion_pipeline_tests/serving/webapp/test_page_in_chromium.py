@@ -136,7 +136,7 @@ def test_hostile_files_get_a_clear_word_each_and_nothing_breaks(
         (photo()[:-300], "This photo is damaged"),
     ):
         drop_photo(browser_page, data)
-        expect(alert).to_contain_text(words, timeout=15_000)
+        expect(alert).to_contain_text(words, timeout=60_000)
     name = "<img src=x onerror=alert(1)>=cmd()|' /../../etc/passwd\u202egpj.jpg"
     drop_photo(browser_page, photo(YELLOW), name)
     expect(browser_page.locator(".dd-label")).to_have_text("dandelion")
