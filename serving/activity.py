@@ -2,7 +2,7 @@
 
 A table of the log never changes and is read once. The name of a table says when its first row was
 written, so a look at the last hour opens no older ones. Latencies are counted in bins of a
-sixteenth of an octave: quantiles are right to 2 %.
+sixteenth of an octave: quantiles are right to 3 %.
 """
 
 import threading
@@ -81,9 +81,8 @@ class RecentAnswers:
         """Count what is new, and forget what is old."""
         oldest = now - timedelta(minutes=MOST_MINUTES)
         keys = self._keys(oldest - _LONGEST_TABLE, now)
-        new = sorted(keys - self._read)
-        self._count(new)
-        self._read = keys
+        self._count(sorted(keys - self._read))
+        self._read &= keys
         for number in [n for n in self._minutes if n < oldest.timestamp() // 60]:
             del self._minutes[number]
 
@@ -109,7 +108,10 @@ class RecentAnswers:
             if len(keys) > 1:
                 for key in keys:
                     self._count([key])
-            return  # `dandelion store check` names it; the others are worth showing
+            else:  # `dandelion store check` names it; the others are worth showing
+                self._read.update(keys)
+            return
+        self._read.update(keys)  # whatever happens to the next ones, these count once
         when = table["when"].to_numpy().astype("datetime64[s]").astype(np.int64) // 60
         stages = [table[name].to_numpy() for name in ("decode_ms", "queue_ms", "infer_ms")]
         labels = table["label"].to_pylist()

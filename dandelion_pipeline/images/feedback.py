@@ -1,6 +1,7 @@
 """What people said of the API's answers, day by day, beside what the model had said."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -51,7 +52,8 @@ def gather(store: Store, day: str, before: pa.Table | None) -> pa.Table:
         ObjectDamaged: a document, or a table of the log, is not as it was written.
     """
     known = {row["key"]: row for row in before.to_pylist()} if before is not None else {}
-    keys = [found.key for found in store.list_objects(layout.feedback_day(day))]
+    found = store.list_objects(layout.feedback_day(day))
+    keys = [one.key for one in found if layout.said_on(one.key)]
     new = [key for key in keys if key not in known]
     rows = known | {key: _row(store, day, key, data) for key, data in store.get_many(new)}
     asked = {row["prediction_id"] for row in rows.values() if row["seen"] is None}
@@ -64,10 +66,8 @@ def gather(store: Store, day: str, before: pa.Table | None) -> pa.Table:
 
 def waiting_feedback(store: Store) -> list[str]:
     """Days of which something was said that is in no table yet."""
-    said: dict[str, int] = {}
-    for found in store.list_objects(layout.FEEDBACK):
-        day = found.key.split("/")[1]
-        said[day] = said.get(day, 0) + 1
+    days = (layout.said_on(found.key) for found in store.list_objects(layout.FEEDBACK))
+    said = Counter(day for day in days if day is not None)
     return [day for day, number in said.items() if _gathered(store, day) != number]
 
 

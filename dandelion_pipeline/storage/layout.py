@@ -23,6 +23,8 @@ OURS = (IMAGES, TABLES, MODELS, RELEASES, REVIEWS, ACCEPTED_DAYS, REPORTS, CHECK
 
 _LANDING_KEY = re.compile(r"landing/(\d{4}-\d\d-\d\d)/([^/]+)/([^/]+)")
 
+_FEEDBACK_KEY = re.compile(r"feedback/(\d{4}-\d\d-\d\d)/[0-9a-f]{32}\.json")
+
 _SNAPSHOT_KEY = re.compile(r"tables/([^/]+)/([0-9a-f]{64})\.parquet")
 
 _DECISION_KEY = re.compile(r"models/([^/]+)/decisions/\d{8,}\.json")
@@ -148,3 +150,9 @@ def feedback_day(day: str) -> str:
 def feedback(day: str, name: str) -> str:
     """The key of what somebody said of an answer."""
     return f"{feedback_day(day)}{name}.json"
+
+
+def said_on(key: str) -> str | None:
+    """The day of a key of `feedback`; None for any other file that lies there."""
+    match = _FEEDBACK_KEY.fullmatch(key)
+    return match[1] if match else None

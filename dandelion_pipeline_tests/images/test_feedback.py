@@ -48,6 +48,14 @@ def test_what_was_gathered_is_not_read_again(store: Store) -> None:
         gather(store, DAY, None)
 
 
+def test_other_files_that_lie_there_are_nobodys_words(store: Store) -> None:
+    say(store, DAY, "grass")
+    for name in (f"{DAY}/notes.txt", f"{DAY}x/{'0' * 32}.json", "readme.txt"):
+        store.put(f"{layout.FEEDBACK}{name}", b"anything")
+    assert waiting_feedback(store) == [DAY]
+    assert gather(store, DAY, None).num_rows == 1
+
+
 def test_a_day_waits_until_all_that_was_said_is_in_its_table(store: Store) -> None:
     assert waiting_feedback(store) == []
     say(store, DAY, "grass")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dandelion_pipeline.errors import StoreUnavailable
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.predictions import write_predictions
@@ -18,6 +19,7 @@ from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo, publish
 from serving import activity
 from serving.activity import RecentAnswers
+from serving.problems import ApiProblem
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +112,28 @@ def test_a_damaged_table_costs_its_own_rows_and_no_others(store: Store) -> None:
     damaged = put(store, row(now, "grass"))
     store.put(damaged, store.get(damaged)[:-20])
     assert photos(store) == {"dandelion": 1}
+
+
+def test_a_store_that_goes_away_in_the_middle_counts_nothing_twice(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    good, damaged, last = sorted(put(store, row(now)) for _ in range(3))
+    store.put(damaged, store.get(damaged)[:-20])
+    get = Store.get
+    recent = RecentAnswers(store)
+    with monkeypatch.context() as patched:
+
+        def away(self: Store, key: str) -> bytes:
+            if key == last:
+                raise StoreUnavailable("the store", "it is away", "Wait")
+            return get(self, key)
+
+        patched.setattr(Store, "get", away)
+        with pytest.raises(ApiProblem):
+            recent.last(60)
+    assert good != last
+    assert photos(store, recent) == {"grass": 2}
 
 
 def test_the_api_tells_what_it_answered(store: Store, start_api: StartApi) -> None:
