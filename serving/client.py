@@ -1,19 +1,13 @@
-"""The typed client of the API, for programs that wait (`Client`) and for asyncio (`AsyncClient`).
+"""The typed clients of the API: `Client` for programs that wait, `AsyncClient` for asyncio."""
 
-ClientError
-├── ApiError          the API answered with a problem; it says what to do
-└── ApiUnreachable    nothing answered at that address, or something else did
-"""
-
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 import httpx
-from pydantic import ValidationError
 
 from serving import questions
+from serving.exchange import ApiError, ApiUnreachable, ClientError, Speaker
 from serving.questions import Answer, Question
 from serving.schemas import (
     Activity,
@@ -23,68 +17,15 @@ from serving.schemas import (
     ModelDetails,
     ModelInfo,
     Prediction,
-    Problem,
     Readiness,
     Refusals,
     ReleaseHistory,
 )
 
-
-class ClientError(Exception):
-    """The root of what the clients raise."""
+__all__ = ["ApiError", "ApiUnreachable", "AsyncClient", "Client", "ClientError"]
 
 
-class ApiError(ClientError):
-    """The API answered with a problem.
-
-    Args:
-        problem: the document; its fields are this error's too.
-        retry_after: seconds after which another try makes sense, if the API says so.
-    """
-
-    def __init__(self, problem: Problem, retry_after: int | None = None) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.status = problem.status
-        self.title = problem.title
-        self.detail = problem.detail
-        self.reason = problem.reason
-        self.retry_after = retry_after
-
-    def __str__(self) -> str:
-        return f"{self.title} ({self.status}): {self.detail}"
-
-
-class ApiUnreachable(ClientError):
-    """Nothing answered at the address, or something that is not this API."""
-
-
-class _Speaker:
-    """What both clients know of the other end."""
-
-    def __init__(self, base_url: str, api_key: str | None) -> None:
-        self.base_url = base_url.rstrip("/")
-        self._headers = {b"Authorization": f"Bearer {api_key}".encode()} if api_key else {}
-
-    @contextmanager
-    def _reaching(self) -> Iterator[None]:
-        try:
-            yield
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ApiUnreachable(f"No API answers at {self.base_url} ({error})") from None
-
-    def _understood(self, question: Question[Answer], response: httpx.Response) -> Answer:
-        if not response.is_success:
-            after = response.headers.get("Retry-After", "")
-            raise ApiError(_problem(response), int(after) if after.isdecimal() else None)
-        try:
-            return question.read(response.content)
-        except ValueError:
-            where = self.base_url + question.path
-            raise ApiUnreachable(f"What answers at {where} is not this API") from None
-
-
-class Client(_Speaker):
+class Client(Speaker):
     """Speaks to one API; use it in a ``with`` statement, or call `close`.
 
     Args:
@@ -216,7 +157,7 @@ class Client(_Speaker):
         return self._understood(question, response)
 
 
-class AsyncClient(_Speaker):
+class AsyncClient(Speaker):
     """The same for asyncio; use it in an ``async with`` statement, or await `close`.
 
     Arguments, answers and errors of each method are those of `Client`.
@@ -304,16 +245,3 @@ class AsyncClient(_Speaker):
             url = self.base_url + question.path
             response = await self._http.request(question.method, url, **question.body)
         return self._understood(question, response)
-
-
-def _problem(response: httpx.Response) -> Problem:
-    try:
-        return Problem.model_validate_json(response.content)
-    except ValidationError:  # from a proxy in between, say
-        return Problem(
-            type="about:blank",
-            title=response.reason_phrase or "An error",
-            status=response.status_code,
-            detail=f"{response.url} answered {response.status_code} without saying why.",
-            request_id=response.headers.get("X-Request-ID", ""),
-        )

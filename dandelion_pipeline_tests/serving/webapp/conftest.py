@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page
 from streamlit.testing.v1 import AppTest
@@ -27,6 +28,10 @@ def fine(page: AppTest) -> AppTest:
 def html(page: AppTest) -> str:
     """All the HTML on a page."""
     return "\n".join(element.proto.body for element in page.get("html"))
+
+
+OpenPage = Callable[[httpx.Client], AppTest]
+PAGE = Path(page_module.__file__)
 
 
 class WebApp:
@@ -92,3 +97,25 @@ def own_webapp(tmp_path: Path) -> WebApp:
     webapp = WebApp(tmp_path)
     publish(webapp.store, "first")
     return webapp
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+    def opened(api: httpx.Client) -> AppTest:
+        monkeypatch.setenv("DANDELION_API_URL", str(api.base_url))
+        return fine(AppTest.from_file(PAGE, default_timeout=30).run())
+
+    return opened
+
+
+def upload(page: AppTest, data: bytes, name: str = "photo.jpg") -> str:
+    """Give a photo to the page. What it says then."""
+    page.file_uploader[0].set_value([(name, data, "image/jpeg")])
+    return html(fine(page.run()))
+
+
+def predictions(api: httpx.Client) -> float:
+    """How many photos an API has answered."""
+    lines = api.get("/metrics").text.splitlines()
+    name = "dandelion_predictions_total"
+    return sum(float(line.split()[1]) for line in lines if line.startswith(name))

@@ -1,8 +1,5 @@
 import io
-from collections.abc import Callable
-from datetime import UTC, datetime
 from html import escape
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,14 +8,17 @@ from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
 from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.images.intake import ACCEPTED, take_in
 from dandelion_pipeline.images.sample import is_sample
 from dandelion_pipeline.release.manifest import DataSummary
-from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.processes import free_port
 from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
-from dandelion_pipeline_tests.serving.webapp.conftest import fine, html
+from dandelion_pipeline_tests.serving.webapp.conftest import (
+    OpenPage,
+    fine,
+    html,
+    upload,
+)
 from dandelion_pipeline_tests.tiny_models import (
     GREEN,
     SAMPLE,
@@ -30,31 +30,9 @@ from dandelion_pipeline_tests.tiny_models import (
     publish,
 )
 from serving.batching import Batcher, Busy
-from serving.schemas import ModelRef, Prediction
 from serving.webapp import answers
-from serving.webapp import page as page_module
-from serving.webapp.answers import Outcome, Photo
 from serving.webapp.examples import all_examples
-from serving.webapp.many import as_csv
 from serving.webapp.pictures import preview
-from serving.webapp.words import Words
-
-OpenPage = Callable[[httpx.Client], AppTest]
-PAGE = Path(page_module.__file__)
-
-
-@pytest.fixture
-def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
-    def opened(api: httpx.Client) -> AppTest:
-        monkeypatch.setenv("DANDELION_API_URL", str(api.base_url))
-        return fine(AppTest.from_file(PAGE, default_timeout=30).run())
-
-    return opened
-
-
-def _upload(page: AppTest, data: bytes, name: str = "photo.jpg") -> str:
-    page.file_uploader[0].set_value([(name, data, "image/jpeg")])
-    return html(fine(page.run()))
 
 
 def test_a_photo_gets_its_label_percentages_and_the_version(
@@ -62,14 +40,14 @@ def test_a_photo_gets_its_label_percentages_and_the_version(
 ) -> None:
     expected = api.post("/predict", files={"file": photo(YELLOW)}).json()
     page = open_page(api)
-    shown = _upload(page, photo(YELLOW))
+    shown = upload(page, photo(YELLOW))
     assert '<p class="dd-label">dandelion</p>' in shown
     assert f"{expected['confidence']:.1%} sure" in shown
     for label, share in expected["probabilities"].items():
         assert f"<span>{label}</span><span>{share:.1%}</span>" in shown
     assert '<span class="dd-version">first</span>' in shown
     assert len(page.image) == 1
-    assert '<p class="dd-label">grass</p>' in _upload(page, photo(GREEN))
+    assert '<p class="dd-label">grass</p>' in upload(page, photo(GREEN))
 
 
 def test_the_page_says_how_good_the_model_is(api: httpx.Client, open_page: OpenPage) -> None:
@@ -105,7 +83,7 @@ def test_a_refused_photo_is_explained_and_not_shown(
     api: httpx.Client, open_page: OpenPage, data: bytes, words: str
 ) -> None:
     page = open_page(api)
-    shown = _upload(page, data)
+    shown = upload(page, data)
     assert words in shown
     assert 'role="alert"' in shown
     assert "dd-label" not in shown.split("</style>")[1]
@@ -165,7 +143,7 @@ def test_names_from_outside_are_never_markup(
     data = DataSummary(hash="<u>h</u>", is_sample=False, counts=counts)
     publish(store, "v", onnx_graph(), classes=classes, data=data, architecture="<a href=x>")
     page = open_page(start_api())
-    shown = _upload(page, photo(), name="<img src=x onerror=alert(1)>.jpg")
+    shown = upload(page, photo(), name="<img src=x onerror=alert(1)>.jpg")
     for text in [*classes, "<i>train</i>", "<u>h</u>", "<a href=x>"]:
         assert text not in shown
         assert escape(text) in shown
@@ -180,7 +158,7 @@ def test_every_kind_of_photo_can_be_shown_beside_its_answer(
     target = io.BytesIO()
     Image.new(mode, (1600, 40)).save(target, "JPEG" if mode == "CMYK" else "PNG")
     page = open_page(api)
-    assert "sure" in _upload(page, target.getvalue())
+    assert "sure" in upload(page, target.getvalue())
     assert len(page.image) == 1
 
 
@@ -192,70 +170,13 @@ def test_a_photo_that_lies_on_its_side_is_shown_upright() -> None:
     assert preview(target.getvalue(), 900).size == (100, 200)
 
 
-def _predictions(api: httpx.Client) -> float:
-    lines = api.get("/metrics").text.splitlines()
-    name = "dandelion_predictions_total"
-    return sum(float(line.split()[1]) for line in lines if line.startswith(name))
-
-
-def _send_answer(page: AppTest, label: str, *, consent: bool) -> str:
-    page.selectbox[0].set_value(label)
-    page.checkbox[0].set_value(consent)
-    button = next(button for button in page.button if button.label == "Send my answer")
-    button.click()
-    return html(fine(page.run()))
-
-
-def test_a_correction_with_consent_lands_for_the_next_training(
-    store: Store, start_api: StartApi, open_page: OpenPage
-) -> None:
-    publish(store, "first")
-    api = start_api()
-    page = open_page(api)
-    _upload(page, photo(YELLOW))
-    shown = _send_answer(page, "grass", consent=True)
-    assert "Thank you" in shown
-    assert "as grass" in shown
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    (landed,) = store.list_objects(layout.LANDING)
-    assert landed.key.startswith(f"landing/{today}/grass/{layout.FEEDBACK_NAME}")
-    (row,) = take_in(store, today, None).table.to_pylist()
-    assert (row["label"], row["status"]) == ("grass", ACCEPTED)
-    assert _predictions(api) == 1  # no click asked a second time
-    assert not page.selectbox  # nor can the same be said twice
-
-
-def test_a_correction_without_consent_keeps_no_photo(
-    store: Store, start_api: StartApi, open_page: OpenPage
-) -> None:
-    publish(store, "first")
-    page = open_page(start_api())
-    _upload(page, photo(GREEN))
-    assert "was not kept" in _send_answer(page, "grass", consent=False)
-    assert not list(store.list_objects(layout.LANDING))
-    assert len(list(store.list_objects("feedback/"))) == 1
-
-
-def test_a_correction_that_the_store_does_not_take_can_be_sent_again(
-    store: Store, start_api: StartApi, open_page: OpenPage, tmp_path: Path
-) -> None:
-    publish(store, "first")
-    page = open_page(start_api())
-    _upload(page, photo())
-    blocked = tmp_path / "store" / "feedback"
-    blocked.write_bytes(b"")  # a file where a folder has to be
-    assert "Thank you" not in _send_answer(page, "grass", consent=False)
-    blocked.unlink()
-    assert "Thank you" in _send_answer(page, "grass", consent=False)
-
-
 def test_what_the_model_looked_at_is_shown_on_request(
     store: Store, start_api: StartApi, open_page: OpenPage
 ) -> None:
     publish(store, "first")
     api = start_api()
     page = open_page(api)
-    assert "Red is what speaks for" not in _upload(page, photo((95, 120, 50)))
+    assert "Red is what speaks for" not in upload(page, photo((95, 120, 50)))
     page.toggle[0].set_value(True)
     shown = html(fine(page.run()))
     assert "Red is what speaks for grass" in shown
@@ -263,51 +184,6 @@ def test_what_the_model_looked_at_is_shown_on_request(
     fine(page.run())
     counted = 'dandelion_request_seconds_count{method="POST",route="/explain",status="200"} 1.0'
     assert counted in api.get("/metrics").text
-
-
-def test_many_photos_are_counted_and_listed_with_those_that_were_refused(
-    store: Store, start_api: StartApi, open_page: OpenPage
-) -> None:
-    publish(store, "first")
-    api = start_api()
-    page = open_page(api)
-    photos = [photo((240, 160 + 6 * n, 40)) for n in range(8)] + [
-        photo(GREEN),
-        b"text",
-        photo(GREEN),
-    ]
-    files = [(f"{n}.jpg", data, "image/jpeg") for n, data in enumerate(photos)]
-    page.file_uploader[0].set_value(files)
-    shown = html(fine(page.run()))
-    for figure, meaning in (("8", "dandelion"), ("2", "grass"), ("1", "without an answer")):
-        assert f'<b>{figure}</b><span class="dd-small">{meaning}</span>' in shown
-    rows = page.dataframe[0].value
-    assert list(rows["File"]) == [f"{n}.jpg" for n in range(11)]
-    assert rows["Problem"][9] == "This file is no photo that can be read"
-    page.slider[0].set_value(1)
-    fine(page.run())
-    assert list(page.dataframe[0].value["File"]) == [f"{n}.jpg" for n in range(11) if n != 9]
-    assert _predictions(api) == 9  # equal photos are asked for once, and after a click none
-
-
-def test_the_table_can_be_taken_away_and_runs_nothing_in_a_spreadsheet() -> None:
-    seen = Prediction(
-        prediction_id="1",
-        label="dandelion",
-        confidence=0.75,
-        probabilities={"dandelion": 0.75, "grass": 0.25},
-        model=ModelRef(version="v", is_sample=False, data_hash="", dagster_run="", mlflow_run=""),
-        request_id="2",
-    )
-    rows: list[tuple[Photo, Outcome]] = [
-        (Photo.of("=1+1.jpg", b"1"), seen),
-        (Photo.of('a,"b".jpg', b"2"), Words("Damaged", "")),
-    ]
-    assert as_csv(rows).splitlines() == [
-        "file,label,confidence,model_version,problem",
-        "'=1+1.jpg,dandelion,0.750000,v,",
-        '"a,""b"".jpg",,,,Damaged',
-    ]
 
 
 def _click(page: AppTest, label: str) -> str:
@@ -322,7 +198,7 @@ def test_an_example_is_answered_when_it_is_picked_and_makes_room_for_a_photo(
     assert 'class="dd-label' not in html(page)
     assert 'class="dd-label' in _click(page, "Picture 2")
     assert len(page.image) == 6  # the five to pick from, and the one that was picked
-    assert '<p class="dd-label">dandelion</p>' in _upload(page, photo(YELLOW))
+    assert '<p class="dd-label">dandelion</p>' in upload(page, photo(YELLOW))
     assert len(page.image) == 1
 
 
@@ -345,11 +221,11 @@ def test_below_the_confidence_that_its_test_justifies_the_model_is_not_sure(
     measured = calibration((0.6, 0.5), (0.999, 0.9), (1.0, 1.0))
     publish(store, "first", metrics=metrics(calibration=measured))
     page = open_page(start_api())
-    shown = _upload(page, photo((104, 120, 40)))  # neither yellow nor green
+    shown = upload(page, photo((104, 120, 40)))  # neither yellow nor green
     assert ">Not sure</p>" in shown
     assert "maybe dandelion" in shown
     assert "fewer than four in five" in shown
-    assert '<p class="dd-label">dandelion</p>' in _upload(page, photo(YELLOW))
+    assert '<p class="dd-label">dandelion</p>' in upload(page, photo(YELLOW))
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -358,7 +234,7 @@ def test_the_page_speaks_the_language_that_is_chosen(
 ) -> None:
     page = open_page(api)
     page.segmented_control[0].set_value(language)
-    shown = _upload(fine(page.run()), photo(YELLOW))
+    shown = upload(fine(page.run()), photo(YELLOW))
     for text in ("Le modèle voit", "Que montre cette photo ?", "dandelion ou grass"):
         assert (text in shown) == (language == "fr")
     assert ("Your photos" in page.file_uploader[0].label) == (language == "en")
@@ -379,9 +255,9 @@ def test_a_busy_api_is_asked_again_and_then_said_to_be_busy(
     monkeypatch.setattr(Batcher, "check_room", check_room)
     monkeypatch.setattr(answers, "sleep", paused.append)
     page = open_page(api)
-    assert '<p class="dd-label">dandelion</p>' in _upload(page, photo(YELLOW))
+    assert '<p class="dd-label">dandelion</p>' in upload(page, photo(YELLOW))
     assert paused == [1, 1]
     free_after = 99
-    shown = _upload(page, photo(GREEN))
+    shown = upload(page, photo(GREEN))
     assert "The API is busy" in shown
     assert len(paused) == 2 + answers.TRIES - 1

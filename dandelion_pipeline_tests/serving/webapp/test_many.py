@@ -1,0 +1,59 @@
+"""Many photos at once: counted, listed, filtered, taken away."""
+
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline_tests.serving.conftest import StartApi
+from dandelion_pipeline_tests.serving.webapp.conftest import OpenPage, fine, html, predictions
+from dandelion_pipeline_tests.tiny_models import (
+    GREEN,
+    photo,
+    publish,
+)
+from serving.schemas import ModelRef, Prediction
+from serving.webapp.answers import Outcome, Photo
+from serving.webapp.many import as_csv
+from serving.webapp.words import Words
+
+
+def test_many_photos_are_counted_and_listed_with_those_that_were_refused(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    publish(store, "first")
+    api = start_api()
+    page = open_page(api)
+    photos = [photo((240, 160 + 6 * n, 40)) for n in range(8)] + [
+        photo(GREEN),
+        b"text",
+        photo(GREEN),
+    ]
+    files = [(f"{n}.jpg", data, "image/jpeg") for n, data in enumerate(photos)]
+    page.file_uploader[0].set_value(files)
+    shown = html(fine(page.run()))
+    for figure, meaning in (("8", "dandelion"), ("2", "grass"), ("1", "without an answer")):
+        assert f'<b>{figure}</b><span class="dd-small">{meaning}</span>' in shown
+    rows = page.dataframe[0].value
+    assert list(rows["File"]) == [f"{n}.jpg" for n in range(11)]
+    assert rows["Problem"][9] == "This file is no photo that can be read"
+    page.slider[0].set_value(1)
+    fine(page.run())
+    assert list(page.dataframe[0].value["File"]) == [f"{n}.jpg" for n in range(11) if n != 9]
+    assert predictions(api) == 9  # equal photos are asked for once, and after a click none
+
+
+def test_the_table_can_be_taken_away_and_runs_nothing_in_a_spreadsheet() -> None:
+    seen = Prediction(
+        prediction_id="1",
+        label="dandelion",
+        confidence=0.75,
+        probabilities={"dandelion": 0.75, "grass": 0.25},
+        model=ModelRef(version="v", is_sample=False, data_hash="", dagster_run="", mlflow_run=""),
+        request_id="2",
+    )
+    rows: list[tuple[Photo, Outcome]] = [
+        (Photo.of("=1+1.jpg", b"1"), seen),
+        (Photo.of('a,"b".jpg', b"2"), Words("Damaged", "")),
+    ]
+    assert as_csv(rows).splitlines() == [
+        "file,label,confidence,model_version,problem",
+        "'=1+1.jpg,dandelion,0.750000,v,",
+        '"a,""b"".jpg",,,,Damaged',
+    ]
