@@ -52,4 +52,11 @@ def drop_photos(page: Page, photos: Mapping[str, bytes]) -> None:
     payloads: list[FilePayload] = [
         {"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in photos.items()
     ]
+    wait_until_drawn(page)
     page.locator("input[type=file]").set_input_files(payloads)
+
+
+def wait_until_drawn(page: Page) -> None:
+    """Wait until the web app draws nothing more: what is there before may be replaced meanwhile."""
+    drawn = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+    page.locator(drawn).wait_for()

@@ -6,7 +6,12 @@ from playwright.sync_api import Page, expect
 
 from dandelion_pipeline.release.manifest import CARD_HTML
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline_tests.browser import drop_photo, drop_photos, needs_chromium
+from dandelion_pipeline_tests.browser import (
+    drop_photo,
+    drop_photos,
+    needs_chromium,
+    wait_until_drawn,
+)
 from dandelion_pipeline_tests.serving.webapp.conftest import WebApp
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, calibration, metrics, photo, publish
 from serving.client import Client
@@ -25,8 +30,7 @@ def page(request: pytest.FixtureRequest, browser_page: Page) -> Page:
 
 def assert_accessible(page: Page) -> None:
     """axe-core finds nothing serious or critical, nor a heading out of order."""
-    drawn = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-    page.locator(drawn).wait_for()
+    wait_until_drawn(page)
     page.wait_for_timeout(500)  # what fades in is faint meanwhile
     found = Axe().run(page).response["violations"]
     grave = [one for one in found if one["impact"] in {"serious", "critical"}]
@@ -40,12 +44,15 @@ def test_trying_a_photo_shuts_nobody_out(webapp: WebApp, page: Page) -> None:
     assert_accessible(page)
     drop_photo(page, photo(YELLOW))
     page.locator(".dd-percent").wait_for()
+    wait_until_drawn(page)
     page.get_by_text("Show what the model looked at").click()
     page.locator(".dd-caption").wait_for()
     summary = page.get_by_text("What it was made from")
     expect(summary).to_have_count(1)  # while the page is drawn anew, the old one is there too
+    wait_until_drawn(page)
     summary.click()
     assert_accessible(page)
+    wait_until_drawn(page)
     page.get_by_role("button", name="Send my answer").click()
     page.get_by_text("Thank you").wait_for()
     assert_accessible(page)
@@ -73,8 +80,10 @@ def test_the_page_about_the_model_shuts_nobody_out(webapp: WebApp, page: Page) -
             page.wait_for_timeout(50)
     page.goto(f"{webapp.url}/model")
     page.get_by_test_id("stVegaLiteChart").wait_for()
+    wait_until_drawn(page)
     page.get_by_text("The figures").click()
     for toggle in ("Show the photos and their report", "Show the whole model card"):
+        wait_until_drawn(page)
         page.get_by_text(toggle).click()
         expect(page.locator("iframe")).to_have_count(1 + ("card" in toggle))
     assert_accessible(page)
@@ -87,6 +96,7 @@ def test_the_page_about_what_goes_on_shuts_nobody_out(webapp: WebApp, page: Page
             page.wait_for_timeout(100)
     page.goto(f"{webapp.url}/live")
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(3)
+    wait_until_drawn(page)
     page.get_by_text("The figures").click()
     assert_accessible(page)
 

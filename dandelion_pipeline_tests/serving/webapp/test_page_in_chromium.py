@@ -11,7 +11,13 @@ from dandelion_pipeline.defs.io_managers import TableIOManager
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import read_table
-from dandelion_pipeline_tests.browser import chromium_page, drop_photo, drop_photos, needs_chromium
+from dandelion_pipeline_tests.browser import (
+    chromium_page,
+    drop_photo,
+    drop_photos,
+    needs_chromium,
+    wait_until_drawn,
+)
 from dandelion_pipeline_tests.serving.webapp.conftest import WebApp
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo, publish
 from serving.client import Client
@@ -40,6 +46,7 @@ def test_the_page_shows_what_the_api_answers_and_speaks_to_nobody_else(
             )
             expect(browser_page.locator(".dd-version")).to_have_text(answer.model.version)
             expect(browser_page.get_by_alt_text("The photo that you sent")).to_be_visible()
+    wait_until_drawn(browser_page)
     browser_page.get_by_role("button", name="Send my answer").click()
     expect(browser_page.get_by_role("status")).to_contain_text("Thank you")
     drop_photos(browser_page, {f"{n}.jpg": photo((60, 130 + n, 50)) for n in range(7)})
@@ -63,6 +70,7 @@ def test_a_model_that_goes_live_while_the_page_is_open_answers_the_next_photo(
     with Client(webapp.api_url) as client:
         while client.ready().version != "second":
             browser_page.wait_for_timeout(50)
+    wait_until_drawn(browser_page)
     browser_page.get_by_text("Show what the model looked at").click()  # any click draws anew
     expect(version).to_have_text("second")
 
@@ -71,6 +79,8 @@ def test_a_corrected_photo_lands_and_is_in_the_next_raw_images(webapp: WebApp) -
     with chromium_page() as page:
         page.goto(webapp.url)
         drop_photo(page, photo((200, 190, 40)), "lawn.jpg")
+        page.locator(".dd-percent").wait_for()
+        wait_until_drawn(page)
         page.get_by_role("combobox", name="What does the photo show?").click()
         page.get_by_role("option", name="grass").click()
         page.get_by_text("I may give this photo away").click()
@@ -98,6 +108,7 @@ def test_the_camera_takes_a_picture_and_it_is_answered(webapp: WebApp, camera_pa
 
 def test_an_example_is_answered_at_a_click(webapp: WebApp, browser_page: Page) -> None:
     browser_page.goto(webapp.url)
+    wait_until_drawn(browser_page)
     browser_page.get_by_role("button", name="Picture 3").click()
     expect(browser_page.locator(".dd-percent")).to_be_visible()
 
@@ -110,10 +121,12 @@ def test_when_the_api_goes_away_and_comes_back_so_does_the_page(
             browser_page.goto(own_webapp.url)
             drop_photo(browser_page, photo(YELLOW))
             expect(browser_page.locator(".dd-label")).to_have_text("dandelion")
+        wait_until_drawn(browser_page)
         browser_page.get_by_text("Show what the model looked at").click()
         expect(browser_page.get_by_role("alert")).to_contain_text("The API does not answer")
         expect(browser_page.get_by_role("alert")).to_contain_text(own_webapp.api_url)
         with own_webapp.api():
+            wait_until_drawn(browser_page)
             browser_page.get_by_role("button", name="Try again").click()
             expect(browser_page.locator(".dd-label")).to_have_text("dandelion")
 
@@ -136,7 +149,7 @@ def test_hostile_files_get_a_clear_word_each_and_nothing_breaks(
         (photo()[:-300], "This photo is damaged"),
     ):
         drop_photo(browser_page, data)
-        expect(alert).to_contain_text(words, timeout=60_000)
+        expect(alert).to_contain_text(words, timeout=15_000)
     name = "<img src=x onerror=alert(1)>=cmd()|' /../../etc/passwd\u202egpj.jpg"
     drop_photo(browser_page, photo(YELLOW), name)
     expect(browser_page.locator(".dd-label")).to_have_text("dandelion")
@@ -149,16 +162,20 @@ def test_hostile_files_get_a_clear_word_each_and_nothing_breaks(
 
 def test_every_page_can_be_reached_and_shows_its_matter(webapp: WebApp, browser_page: Page) -> None:
     browser_page.goto(webapp.url)
+    wait_until_drawn(browser_page)
     browser_page.get_by_role("link", name="The model").click()
     expect(browser_page.get_by_role("heading", name="What it takes for what")).to_be_visible()
     expect(browser_page.get_by_role("columnheader", name="seen as grass")).to_be_visible()
+    wait_until_drawn(browser_page)
     browser_page.get_by_role("link", name="Live").click()
     with Client(webapp.api_url) as client:
         client.predict(photo(YELLOW), "a.jpg")
     expect(browser_page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=30_000)
     expect(browser_page.get_by_text("requests since the start")).to_be_visible()
+    wait_until_drawn(browser_page)
     browser_page.get_by_role("radio", name="Français").click()
     expect(browser_page.get_by_role("heading", name="En direct")).to_be_visible()
+    wait_until_drawn(browser_page)
     browser_page.get_by_role("link", name="Essayer").click()
     expect(browser_page.get_by_role("heading", name="Que montre cette photo ?")).to_be_visible()
 
