@@ -6,6 +6,7 @@ Both are started in turn as a user would start them, ours with a key, limits and
 by default, and are asked by wrk (Debian's package) over 1, 8 and 32 connections: for a thumbnail of
 some 5 KB, and for a generated photo of 12 megapixels. The weights are random: they cost what
 trained ones do. Then ours without HTTP: decoder and engine in one process, eight photos under way.
+All of it three times, and the best of each counts: other work on the machine only ever slows down.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +32,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.data import large_photos, thumbnails
-from dandelion_pipeline.images.preprocess import Preprocessing
 from dandelion_pipeline.release import bundle, log
 from dandelion_pipeline.release.manifest import DataSummary, Manifest, Metrics
 from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import PreparedPhotos
 from dandelion_pipeline.training.export import export
 from dandelion_pipeline.training.network import ARCHITECTURE, build_network
@@ -45,6 +47,7 @@ from serving.proof import proven_engine
 
 CLASSES = ["dandelion", "grass"]
 CONNECTIONS = (1, 8, 32)
+ROUNDS = 3
 TARGETS = {"thumbnail": 5.5, "12 megapixels": 6.0}
 SIZE = 224
 _LUA = """
@@ -104,16 +107,31 @@ def main(seconds: int) -> None:
             "DANDELION_HOME": str(folder / "home"),
             "DANDELION_API_KEYS": key,
         }
-        found = {}
-        for contender, command in commands.items():
-            with running(command, environment, photos["thumbnail"], key) as server:
-                idle = tree_memory(server.pid) / 1e6
-                served = {kind: asked(server, path, seconds) for kind, path in scripts.items()}
-                found[contender] = served
-                memory = f"{idle:.0f} MB idle, {tree_memory(server.pid) / 1e6:.0f} MB after it all"
-                out.print(f"{contender}: first answer after {server.first_answer:.2f} s, {memory}")
-        alone = {kind: without_http(store, data, seconds) for kind, data in photos.items()}
+        rounds: dict[tuple[str, str], list[Served]] = defaultdict(list)
+        alone: dict[str, float] = defaultdict(float)
+        for _ in range(ROUNDS):
+            for contender, command in commands.items():
+                with running(command, environment, photos["thumbnail"], key) as server:
+                    idle = tree_memory(server.pid) / 1e6
+                    for kind, path in scripts.items():
+                        rounds[contender, kind].append(asked(server, path, seconds))
+                    memory = f"{idle:.0f} MB idle, {tree_memory(server.pid) / 1e6:.0f} MB later"
+                    first = f"first answer after {server.first_answer:.2f} s"
+                    out.print(f"{contender}: {first}, {memory}")
+            for kind, data in photos.items():
+                alone[kind] = max(alone[kind], without_http(store, data, seconds))
+    found = {whose: best(served) for whose, served in rounds.items()}
     show(found, alone, {kind: len(data) for kind, data in photos.items()})
+
+
+def best(rounds: Sequence[Served]) -> Served:
+    """Of each number of connections, the round with the highest rate."""
+    found = Served({}, {}, {})
+    for n in CONNECTIONS:
+        served = max(rounds, key=lambda one: one.rate[n])
+        found.rate[n], found.median[n] = served.rate[n], served.median[n]
+        found.late[n] = served.late[n]
+    return found
 
 
 def publish(store: Store, weights: Path) -> None:
@@ -121,7 +139,7 @@ def publish(store: Store, weights: Path) -> None:
     torch.manual_seed(0)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (64, SIZE, SIZE, 3), dtype=np.uint8)
-    preprocessing = Preprocessing(size=SIZE)
+    preprocessing = TrainingConfig(size=SIZE).preprocessing
     validation = PreparedPhotos(pixels[:16], np.arange(16) % 2)
     exported = export(build_network(2).eval(), preprocessing, pixels, validation)
     weights.write_bytes(exported.files["weights.safetensors"])
@@ -255,7 +273,7 @@ def without_http(store: Store, photo: bytes, seconds: int) -> float:
 
 
 def show(
-    found: Mapping[str, Mapping[str, Served]],
+    found: Mapping[tuple[str, str], Served],
     alone: Mapping[str, float],
     sizes: Mapping[str, int],
 ) -> None:
@@ -266,7 +284,7 @@ def show(
         title=f"ResNet18 at {SIZE} px; {processor()}",
     )
     for kind, target in TARGETS.items():
-        plain, ours = found["plain FastAPI"][kind], found["this"][kind]
+        plain, ours = found["plain FastAPI", kind], found["this", kind]
         for n in CONNECTIONS:
             judged = n == 8  # noqa: PLR2004  as the targets are given
             table.add_row(

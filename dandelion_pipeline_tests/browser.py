@@ -1,5 +1,6 @@
 """Debian's Chromium, headless and without the connections that it opens for its maker."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Page, expect, sync_playwright
 
+CAMERA = re.compile("Use the camera|appareil photo")
 CHROMIUM = Path("/usr/bin/chromium")
 _FLAGS = [
     "--headless",
@@ -44,6 +46,7 @@ def drop_photo(page: Page, data: bytes, name: str = "photo.jpg") -> None:
         left = remove.count() - 1
         remove.first.click()
         expect(remove).to_have_count(left)
+    page.get_by_role("switch", name=CAMERA).wait_for()  # as soon as the app knows of no photo
     drop_photos(page, {name: data})
 
 

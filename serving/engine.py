@@ -87,7 +87,7 @@ class Engine:
         Raises:
             ImageRefused: these bytes are no photo that we accept.
         """
-        photo = decode(data)
+        photo = decode(data, self.preprocessing.shorter_side)
         pixels = prepare(photo.image, self.preprocessing)
         return Prepared(pixels, photo.format, photo.width, photo.height)
 

@@ -12,8 +12,7 @@ from rich.text import Text
 
 from dandelion_pipeline.cli.report import SAMPLE_WARNING, err, out, show_error
 from dandelion_pipeline.errors import ImageRefused, SourceError
-from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.images.preprocess import Preprocessing, prepare
+from dandelion_pipeline.images.preprocess import Preprocessing, pixels_of
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import ONNX_FILE
@@ -52,7 +51,7 @@ def _prepared(
     pixels = {}
     for file in files:
         try:
-            pixels[file] = prepare(decode(_read(file)).image, preprocessing)
+            pixels[file] = pixels_of(_read(file), preprocessing)
         except (ImageRefused, SourceError) as error:
             err.print(Text(f"{file}:"))
             show_error(error)

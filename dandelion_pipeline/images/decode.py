@@ -32,7 +32,7 @@ REASONS = ("empty", "too_large", "unknown_format", "too_many_pixels", "too_compl
 MAX_BYTES = 20_000_000
 MAX_PIXELS = essence.MAX_PIXELS
 SHORTER_SIDE = 512
-"""Pixels that the shorter side of a JPEG keeps when it is decoded at a reduced size."""
+"""Pixels that the shorter side of a JPEG keeps when it is decoded at a reduced size, by default."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -60,7 +60,7 @@ class Photo:
     """A decoded photo."""
 
     image: Image.Image
-    """8-bit RGB, upright; maybe smaller than the photo, never with a shorter side below 512."""
+    """8-bit RGB, upright; maybe smaller than the photo, as far as was allowed."""
 
     width: int
     """Pixels of the upright photo, before any reduction."""
@@ -75,8 +75,12 @@ class Photo:
     """The program that made the file, by its EXIF data; often empty."""
 
 
-def decode(data: bytes) -> Photo:
+def decode(data: bytes, shorter_side: int = SHORTER_SIDE) -> Photo:
     """Decode a photo.
+
+    Args:
+        data: the file.
+        shorter_side: pixels that the shorter side of a larger JPEG keeps at least.
 
     Raises:
         ImageRefused: with one of `REASONS`.
@@ -92,7 +96,7 @@ def decode(data: bytes) -> Photo:
         )
     kind = _format(data)
     try:
-        return _photo(_essence(data, kind), kind)
+        return _photo(_essence(data, kind), kind, shorter_side)
     except UnidentifiedImageError:  # Pillow's own words name an address in memory
         raise broken("its headers make no sense") from None
     except _DECODER_ERRORS as error:
@@ -145,9 +149,9 @@ def _essence(data: bytes, kind: str) -> Essence:
         raise broken(essence.ENDS_EARLY) from None
 
 
-def _photo(found: Essence, kind: str) -> Photo:
+def _photo(found: Essence, kind: str, shorter_side: int) -> Photo:
     orientation, software = read_exif(found.exif)
-    image = _pixels(found, kind)
+    image = _pixels(found, kind, shorter_side)
     turn = _UPRIGHT.get(orientation)
     if turn is not None:
         image = image.transpose(turn)
@@ -157,11 +161,11 @@ def _photo(found: Essence, kind: str) -> Photo:
     return Photo(image, width, height, kind, software)
 
 
-def _pixels(found: Essence, kind: str) -> Image.Image:
+def _pixels(found: Essence, kind: str, shorter_side: int) -> Image.Image:
     """8-bit RGB. What the decoder held is given back before anything else is made of it."""
     with Image.open(io.BytesIO(found.data), formats=(kind,)) as opened:
         if kind == "JPEG":
-            opened.draft(None, (SHORTER_SIDE, SHORTER_SIDE))
+            opened.draft(None, (shorter_side, shorter_side))
         opened.load()  # before there is a canvas, for decoders take the most while they decode
         image = _on_white(opened)
     if kind != "GIF" or image.size == (found.width, found.height):

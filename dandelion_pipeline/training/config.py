@@ -9,6 +9,8 @@ from dandelion_pipeline.images.preprocess import Preprocessing
 
 NO_WEIGHTS = "none"
 IMAGENET = "imagenet"
+SPARE = 1.5
+"""Photos keep at least this many times the input's width, for training crops to choose from."""
 
 
 class Preset(StrEnum):
@@ -124,7 +126,8 @@ class TrainingConfig(BaseModel):
     @property
     def preprocessing(self) -> Preprocessing:
         """How photos are prepared for evaluation and for serving."""
-        return Preprocessing(size=self.size, crop=self.center_crop)
+        shorter_side = round(self.size * SPARE)
+        return Preprocessing(size=self.size, crop=self.center_crop, shorter_side=shorter_side)
 
 
 _PRESETS: dict[Preset, dict[str, Any]] = {

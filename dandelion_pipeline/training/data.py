@@ -14,9 +14,7 @@ from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.images.preprocess import Preprocessing, prepare
 from dandelion_pipeline.storage.store import Store
-
-SPARE = 1.5
-"""Training photos keep this many times a crop's width and height, for crops to choose from."""
+from dandelion_pipeline.training.config import SPARE
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class PreparedPhotos:
 
 
 def load_training(
-    store: Store, rows: pa.Table, classes: Sequence[str], size: int
+    store: Store, rows: pa.Table, classes: Sequence[str], preprocessing: Preprocessing
 ) -> TrainingPhotos:
     """Read and decode the photos of a training split, once for all epochs.
 
@@ -77,21 +75,23 @@ def load_training(
         store: where they lie.
         rows: the training split.
         classes: in the order of their numbers.
-        size: width and height of the crops that will be cut, pixels.
+        preprocessing: of the model; crops will be as large as its input.
     """
-    return TrainingPhotos.of(_decoded(store, rows), _labels(rows, classes), size)
+    images = _decoded(store, rows, preprocessing)
+    return TrainingPhotos.of(images, _labels(rows, classes), preprocessing.size)
 
 
 def load_prepared(
     store: Store, rows: pa.Table, classes: Sequence[str], preprocessing: Preprocessing
 ) -> PreparedPhotos:
     """Read, decode and prepare the photos of a validation or test split."""
-    pixels = [prepare(image, preprocessing) for image in _decoded(store, rows)]
+    pixels = [prepare(image, preprocessing) for image in _decoded(store, rows, preprocessing)]
     return PreparedPhotos(np.stack(pixels), _labels(rows, classes))
 
 
-def _decoded(store: Store, rows: pa.Table) -> Iterator[Image.Image]:
-    return (decode(data).image for data in read_kept(store, rows["sha256"].to_pylist()))
+def _decoded(store: Store, rows: pa.Table, preprocessing: Preprocessing) -> Iterator[Image.Image]:
+    contents = read_kept(store, rows["sha256"].to_pylist())
+    return (decode(data, preprocessing.shorter_side).image for data in contents)
 
 
 def _labels(rows: pa.Table, classes: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -21,9 +21,8 @@ from safetensors.torch import load
 from torch import nn
 
 from dandelion_pipeline.errors import BundleError, ObjectDamaged
-from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.kept import read_kept
-from dandelion_pipeline.images.preprocess import Preprocessing, prepare
+from dandelion_pipeline.images.preprocess import Preprocessing, pixels_of, prepare
 from dandelion_pipeline.release.manifest import WEIGHTS_FILE
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.ahead import run_ahead
@@ -193,7 +192,7 @@ def _embed_kept(store: Store, embedder: Embedder, hashes: Sequence[str]) -> Embe
     """Read, decode and embed, a bounded number at a time."""
 
     def pixels(data: bytes) -> npt.NDArray[np.uint8]:
-        return prepare(decode(data).image, embedder.preprocessing)
+        return pixels_of(data, embedder.preprocessing)
 
     contents = read_kept(store, hashes)
     shaped = run_ahead(pixels, contents, len, concurrency=os.cpu_count() or 1)

@@ -122,7 +122,7 @@ def fit(
     started = time.perf_counter()
     info = DatasetInfo.of(dataset)
     rows = rows_of(dataset, TRAIN)  # in the order of their hashes, which is a random one
-    photos = load_training(store, rows, info.classes, config.size)
+    photos = load_training(store, rows, info.classes, config.preprocessing)
     validation = load_prepared(
         store, rows_of(dataset, VALIDATION), info.classes, config.preprocessing
     )

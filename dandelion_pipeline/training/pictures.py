@@ -8,9 +8,8 @@ import pyarrow as pa
 from safetensors.torch import load
 from torch import nn
 
-from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.kept import read_kept
-from dandelion_pipeline.images.preprocess import prepare
+from dandelion_pipeline.images.preprocess import pixels_of
 from dandelion_pipeline.release.manifest import WEIGHTS_FILE, Metrics
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training import plots
@@ -82,7 +81,7 @@ def _of_photos(
     shown = np.concatenate([wrong[:_MOST_MISTAKES], right])
     contents = read_kept(store, rows["sha256"].take(pa.array(shown)).to_pylist())
     preprocessing = model.record.preprocessing
-    photos = [prepare(decode(data).image, preprocessing) for data in contents]
+    photos = [pixels_of(data, preprocessing) for data in contents]
     captions = [_caption(rows, labels, probabilities, model.record.classes, i) for i in shown]
     tiles = [
         plots.Tile(pixels, caption, right=bool(probabilities[i].argmax() == labels[i]))

@@ -196,6 +196,15 @@ def test_a_large_jpeg_keeps_512_pixels_and_its_size_is_told(
     assert (photo.image.width < photo.image.height) == (orientation == 6)
 
 
+@pytest.mark.parametrize(
+    ("asked", "reduced"), [(16, 75), (75, 75), (76, 150), (150, 150), (151, 300), (301, 600)]
+)
+def test_a_large_jpeg_keeps_as_many_pixels_as_it_is_asked_to(asked: int, reduced: int) -> None:
+    photo = decode(encode(Image.new("L", (800, 600), 99), "JPEG"), asked)
+    assert (photo.width, photo.height) == (800, 600)
+    assert min(photo.image.size) == reduced
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP"])
 def test_other_formats_keep_all_their_pixels(kind: str) -> None:
     photo = decode(encode(Image.new("RGB", (1030, 1024)), kind))

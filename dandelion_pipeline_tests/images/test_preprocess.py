@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
-from dandelion_pipeline.images.preprocess import Preprocessing, prepare
+from dandelion_pipeline.images.decode import decode
+from dandelion_pipeline.images.preprocess import Preprocessing, pixels_of, prepare
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 side = st.integers(1, 300)
@@ -51,7 +54,22 @@ def test_the_same_photo_gives_the_same_pixels() -> None:
     assert (first == second).all()
 
 
-@pytest.mark.parametrize("wrong", [{"size": 8}, {"crop": 0}, {"crop": 1.1}, {"colour": "red"}])
+def test_a_model_decodes_no_more_of_a_large_jpeg_than_it_says() -> None:
+    file = io.BytesIO()
+    Image.effect_noise((800, 600), 80).convert("RGB").save(file, "JPEG")
+    small, large = (Preprocessing(size=64, shorter_side=pixels) for pixels in (75, 600))
+    reduced = decode(file.getvalue(), 75).image
+    assert (pixels_of(file.getvalue(), small) == prepare(reduced, small)).all()
+    assert (pixels_of(file.getvalue(), small) != pixels_of(file.getvalue(), large)).any()
+
+
+def test_a_manifest_that_says_nothing_of_reduction_is_of_a_time_when_512_pixels_were_kept() -> None:
+    assert Preprocessing.model_validate({"size": 64}).shorter_side == 512
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"shorter_side": 0}, {"size": 8}, {"crop": 0}, {"crop": 1.1}, {"colour": "red"}]
+)
 def test_a_manifest_with_senseless_numbers_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Preprocessing.model_validate({"size": 64, **wrong})

@@ -1,10 +1,12 @@
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dandelion_pipeline.errors import BundleError, ImageRefused
-from dandelion_pipeline.images.preprocess import Preprocessing
+from dandelion_pipeline.images.preprocess import Preprocessing, pixels_of
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
@@ -49,6 +51,19 @@ def test_the_temperature_softens_the_answer(store: Store) -> None:
 
 def test_extreme_logits_do_not_overflow(store: Store) -> None:
     assert _engine(store, temperature=1e-6).classify(photo())["dandelion"] == 1
+
+
+@pytest.mark.parametrize("shorter_side", [75, 600])
+def test_a_large_photo_is_reduced_as_far_as_the_bundle_says(
+    store: Store, shorter_side: int
+) -> None:
+    preprocessing = Preprocessing(size=SIZE, shorter_side=shorter_side)
+    engine = _engine(store, preprocessing=preprocessing.model_dump())
+    file = io.BytesIO()
+    Image.effect_noise((800, 600), 80).convert("RGB").save(file, "JPEG")
+    prepared = engine.prepare(file.getvalue())
+    assert (prepared.width, prepared.height) == (800, 600)
+    assert (prepared.pixels == pixels_of(file.getvalue(), preprocessing)).all()
 
 
 def test_bytes_that_are_no_photo_are_refused_with_a_reason(store: Store) -> None:

@@ -5,8 +5,8 @@ import torch
 from torchvision.transforms.v2 import functional
 
 from dandelion_pipeline.training.augment import Augmentation, erased, random_views, recoloured
-from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.data import SPARE, TrainingPhotos
+from dandelion_pipeline.training.config import SPARE, TrainingConfig
+from dandelion_pipeline.training.data import TrainingPhotos
 
 MEAN = torch.full((1, 3, 1, 1), 120.0)
 

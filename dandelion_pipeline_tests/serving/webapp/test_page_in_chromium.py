@@ -98,11 +98,11 @@ def test_a_corrected_photo_lands_and_is_in_the_next_raw_images(webapp: WebApp) -
 
 def test_the_camera_takes_a_picture_and_it_is_answered(webapp: WebApp, camera_page: Page) -> None:
     camera_page.goto(webapp.url)
+    wait_until_drawn(camera_page)
     camera_page.get_by_text("Use the camera").click()
-    shutter = camera_page.get_by_role("button", name="Take Photo")
-    shutter.wait_for()
-    camera_page.wait_for_timeout(1000)  # until the stand-in shows its first picture
-    shutter.click()
+    camera_page.wait_for_function("document.querySelector('video')?.currentTime > 0")
+    wait_until_drawn(camera_page)
+    camera_page.get_by_role("button", name="Take Photo").click()
     expect(camera_page.locator(".dd-percent")).to_be_visible(timeout=15_000)
 
 
