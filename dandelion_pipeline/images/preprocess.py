@@ -19,7 +19,7 @@ class Preprocessing(BaseModel):
     crop: float = Field(default=0.9, gt=0, le=1)
     """The centred square that is kept, as a share of the photo's shorter side."""
 
-    shorter_side: int = Field(default=SHORTER_SIDE, ge=16, le=4096)
+    shorter_side: int = Field(default=SHORTER_SIDE, ge=16)
     """Pixels that the shorter side of a larger JPEG keeps at least when it is decoded. A manifest
     that does not say so is of a time when it was the default."""
 

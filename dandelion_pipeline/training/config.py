@@ -1,6 +1,7 @@
 """Every knob of a training, in one typed place."""
 
 from enum import StrEnum
+from math import ceil
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -126,7 +127,7 @@ class TrainingConfig(BaseModel):
     @property
     def preprocessing(self) -> Preprocessing:
         """How photos are prepared for evaluation and for serving."""
-        shorter_side = round(self.size * SPARE)
+        shorter_side = ceil(self.size * max(SPARE, 1 / self.center_crop))
         return Preprocessing(size=self.size, crop=self.center_crop, shorter_side=shorter_side)
 
 

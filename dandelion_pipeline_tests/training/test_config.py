@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from dandelion_pipeline.training.config import Preset, TrainingConfig
+from dandelion_pipeline.training.config import SPARE, Preset, TrainingConfig
 
 
 def test_the_defaults_are_the_preset_best() -> None:
@@ -12,6 +12,16 @@ def test_a_preset_can_be_changed_knob_by_knob() -> None:
     changed = TrainingConfig.of(Preset.FAST, seed=3)
     assert changed.seed == 3
     assert changed.size == TrainingConfig.of(Preset.FAST).size
+
+
+@pytest.mark.parametrize("center_crop", [0.01, 0.3, 0.66, 0.875, 1.0])
+@pytest.mark.parametrize("size", [32, 113, 512])
+def test_photos_are_not_reduced_below_what_is_cropped_from_them(
+    size: int, center_crop: float
+) -> None:
+    preprocessing = TrainingConfig(size=size, center_crop=center_crop).preprocessing
+    assert preprocessing.shorter_side * center_crop >= size
+    assert preprocessing.shorter_side >= size * SPARE
 
 
 @pytest.mark.parametrize("knob", [{"epochs": 0}, {"size": 8}, {"device": "tpu"}, {"epoch": 3}])
