@@ -24,8 +24,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common.servers import Server, publish, running, tree_memory
 from benchmarks.data import thumbnails
-from benchmarks.serving import Server, publish, running, tree_memory
 from dandelion_pipeline.storage.location import open_store
 
 GOOD = 4

@@ -10,46 +10,33 @@ All of it three times, and the best of each counts: other work on the machine on
 """
 
 import asyncio
-import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common.servers import SIZE, Server, publish, running, tree_memory
 from benchmarks.data import large_photos, thumbnails
 from dandelion_pipeline.release import bundle, log
-from dandelion_pipeline.release.manifest import DataSummary, Manifest, Metrics
-from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.data import PreparedPhotos
-from dandelion_pipeline.training.export import export
-from dandelion_pipeline.training.network import ARCHITECTURE, build_network
 from serving.batching import Batcher, File
 from serving.models import LiveModel
 from serving.proof import proven_engine
 
-CLASSES = ["dandelion", "grass"]
 CONNECTIONS = (1, 8, 32)
 ROUNDS = 3
 TARGETS = {"thumbnail": 5.5, "12 megapixels": 6.0}
-SIZE = 224
 _LUA = """
 local file = io.open("{body}", "rb")
 wrk.method, wrk.body = "POST", file:read("*a")
@@ -69,16 +56,6 @@ class Served:
     median: dict[int, float]
     late: dict[int, float]
     """The 99th percentile; both in milliseconds."""
-
-
-@dataclass
-class Server:
-    """One of the two, running."""
-
-    pid: int
-    port: int
-    first_answer: float
-    """Seconds from the start of the process."""
 
 
 def main(seconds: int) -> None:
@@ -134,36 +111,6 @@ def best(rounds: Sequence[Served]) -> Served:
     return found
 
 
-def publish(store: Store, weights: Path) -> None:
-    """A live bundle with both graphs, as training makes them; and its weights as a file."""
-    torch.manual_seed(0)
-    random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (64, SIZE, SIZE, 3), dtype=np.uint8)
-    preprocessing = TrainingConfig(size=SIZE).preprocessing
-    validation = PreparedPhotos(pixels[:16], np.arange(16) % 2)
-    exported = export(build_network(2).eval(), preprocessing, pixels, validation)
-    weights.write_bytes(exported.files["weights.safetensors"])
-    manifest = Manifest(
-        version="benchmark",
-        created="2025-05-01T12:00:00+00:00",
-        architecture=ARCHITECTURE,
-        classes=CLASSES,
-        preprocessing=preprocessing.model_dump(),
-        data=DataSummary(hash="0" * 64, is_sample=False, counts={}),
-        metrics=Metrics(accuracy=0.5, log_loss=0.7, test_photos=0, per_class={}, confusion=[]),
-        fp32=exported.fp32,
-        int8=exported.int8,
-        golden=exported.golden,
-        training={},
-        code_version="",
-        dagster_run="",
-        mlflow_run="",
-        files=bundle.digests(exported.files),
-    )
-    bundle.put_files(store, manifest.version, exported.files)
-    promote(bundle.finish(store, manifest), who="a benchmark", why="it is measured")
-
-
 def script(folder: Path, kind: str, photo: bytes, key: str) -> Path:
     """What tells wrk to post a photo."""
     body = folder / f"{kind}.body".replace(" ", "-")
@@ -174,41 +121,6 @@ def script(folder: Path, kind: str, photo: bytes, key: str) -> Path:
     path = body.with_suffix(".lua")
     path.write_text(_LUA.format(body=body, key=key))
     return path
-
-
-@contextmanager
-def running(
-    command: list[str], environment: Mapping[str, str], photo: bytes, key: str
-) -> Iterator[Server]:
-    """A server that has answered once."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    began = time.perf_counter()
-    process = subprocess.Popen(  # noqa: S603  a command of ours
-        [sys.executable, "-m", *command, str(port)],
-        env={**os.environ, **environment, "DANDELION_API_PORT": str(port)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield Server(process.pid, port, first_answer(port, photo, key, began))
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def first_answer(port: int, photo: bytes, key: str, began: float) -> float:
-    """Seconds from the start until a photo is answered."""
-    headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
-        while time.perf_counter() - began < 60:  # noqa: PLR2004  seconds
-            try:
-                client.post("/predict", files={"file": ("a.jpg", photo)}).raise_for_status()
-            except httpx.HTTPError:
-                time.sleep(0.02)
-            else:
-                return time.perf_counter() - began
-    raise TimeoutError("the server did not answer within a minute")
 
 
 def asked(server: Server, path: Path, seconds: int) -> Served:
@@ -237,14 +149,6 @@ def latency(text: str, share: str) -> float:
     """Milliseconds, from what wrk prints."""
     found = re.search(rf"{share}\s+([\d.]+)(us|ms|s)\b", text)
     return float(found[1]) * _UNITS[found[2]] if found else float("nan")
-
-
-def tree_memory(pid: int) -> int:
-    """Bytes of a process and its children; pages that several share count once (PSS)."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    own = int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)[1]) * 1024  # type: ignore[index]
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(tree_memory(int(child)) for child in children)
 
 
 def without_http(store: Store, photo: bytes, seconds: int) -> float:

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.common.servers import Server, publish, running, tree_memory
 from benchmarks.data import thumbnails
-from benchmarks.serving import Server, publish, running, tree_memory
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline_tests.visitors import Visitors
 

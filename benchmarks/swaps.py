@@ -19,7 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving import Server, running, tree_memory
+from benchmarks.common.servers import Server, running, tree_memory
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.tiny_models import onnx_graph, photo, publish

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common.servers import publish, running, tree_memory
 from benchmarks.data import thumbnails
-from benchmarks.serving import publish, running, tree_memory
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline_tests import processes
 from dandelion_pipeline_tests.browser import CHROMIUM, drop_photo, drop_photos

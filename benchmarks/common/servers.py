@@ -1,0 +1,111 @@
+"""Servers that benchmarks start, and the model that they serve."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import torch
+
+from dandelion_pipeline.release import bundle
+from dandelion_pipeline.release.manifest import DataSummary, Manifest, Metrics
+from dandelion_pipeline.release.promotion import promote
+from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.data import PreparedPhotos
+from dandelion_pipeline.training.export import export
+from dandelion_pipeline.training.network import ARCHITECTURE, build_network
+
+CLASSES = ["dandelion", "grass"]
+SIZE = 224
+
+
+@dataclass
+class Server:
+    """One of the two, running."""
+
+    pid: int
+    port: int
+    first_answer: float
+    """Seconds from the start of the process."""
+
+
+def publish(store: Store, weights: Path) -> None:
+    """A live bundle with both graphs, as training makes them; and its weights as a file."""
+    torch.manual_seed(0)
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (64, SIZE, SIZE, 3), dtype=np.uint8)
+    preprocessing = TrainingConfig(size=SIZE).preprocessing
+    validation = PreparedPhotos(pixels[:16], np.arange(16) % 2)
+    exported = export(build_network(2).eval(), preprocessing, pixels, validation)
+    weights.write_bytes(exported.files["weights.safetensors"])
+    manifest = Manifest(
+        version="benchmark",
+        created="2025-05-01T12:00:00+00:00",
+        architecture=ARCHITECTURE,
+        classes=CLASSES,
+        preprocessing=preprocessing.model_dump(),
+        data=DataSummary(hash="0" * 64, is_sample=False, counts={}),
+        metrics=Metrics(accuracy=0.5, log_loss=0.7, test_photos=0, per_class={}, confusion=[]),
+        fp32=exported.fp32,
+        int8=exported.int8,
+        golden=exported.golden,
+        training={},
+        code_version="",
+        dagster_run="",
+        mlflow_run="",
+        files=bundle.digests(exported.files),
+    )
+    bundle.put_files(store, manifest.version, exported.files)
+    promote(bundle.finish(store, manifest), who="a benchmark", why="it is measured")
+
+
+@contextmanager
+def running(
+    command: list[str], environment: Mapping[str, str], photo: bytes, key: str
+) -> Iterator[Server]:
+    """A server that has answered once."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    began = time.perf_counter()
+    process = subprocess.Popen(  # noqa: S603  a command of ours
+        [sys.executable, "-m", *command, str(port)],
+        env={**os.environ, **environment, "DANDELION_API_PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield Server(process.pid, port, first_answer(port, photo, key, began))
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def first_answer(port: int, photo: bytes, key: str, began: float) -> float:
+    """Seconds from the start until a photo is answered."""
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
+        while time.perf_counter() - began < 60:  # noqa: PLR2004  seconds
+            try:
+                client.post("/predict", files={"file": ("a.jpg", photo)}).raise_for_status()
+            except httpx.HTTPError:
+                time.sleep(0.02)
+            else:
+                return time.perf_counter() - began
+    raise TimeoutError("the server did not answer within a minute")
+
+
+def tree_memory(pid: int) -> int:
+    """Bytes of a process and its children; pages that several share count once (PSS)."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    own = int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)[1]) * 1024  # type: ignore[index]
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(tree_memory(int(child)) for child in children)
