@@ -89,5 +89,5 @@ def small_api(tmp_path: Path) -> SmallApi:
 @pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """What `make run` makes of nothing: a published model of the generated sample."""
-    folder = tmp_path_factory.mktemp("first-light") / "home"
+    folder = tmp_path_factory.mktemp("Ada's home \u00e4") / "home"
     return Home(folder, run_dandelion(folder, "run"))
