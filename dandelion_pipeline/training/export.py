@@ -79,17 +79,18 @@ def export(
     """
     expected = answers(ServedNetwork(network, preprocessing).eval(), validation.pixels)
     fp32 = export_onnx(network, preprocessing)
-    logits = predict_logits(fp32, validation.pixels)
+    pixels, labels = np.concatenate([validation.pixels, training]), validation.labels
+    all_logits = predict_logits(fp32, pixels)
+    logits = all_logits[: len(labels)]
     in_fp32 = in_floats(logits, expected)
     if not in_fp32.agrees:
         raise _differs(in_fp32)
-    integers = _integers(fp32, training, validation, logits)
-    labels = validation.labels
+    integers = _integers(fp32, training, pixels, all_logits)
     temperatures: dict[Form, float] = {"fp32": fit_temperature(logits, labels)}
     files = {ONNX_FILE: fp32, WEIGHTS_FILE: export_weights(network)}
     if integers.model:
         files[INT8_FILE] = integers.model
-        temperatures["int8"] = fit_temperature(integers.logits, labels)
+        temperatures["int8"] = fit_temperature(integers.logits[: len(labels)], labels)
     golden = golden_of(validation, expected, integers.logits if integers.model else None)
     return Exported(
         files={**files, GOLDEN_FILE: golden.to_bytes()},
@@ -111,24 +112,27 @@ class _Integers:
     model: bytes
     agreement: Agreement | None
     logits: Floats
-    """Of the validation split, shape ``(N, classes)``."""
+    """Of the photos that it was compared on, shape ``(N, classes)``."""
 
 
 def _integers(
-    fp32: bytes, training: npt.NDArray[np.uint8], validation: PreparedPhotos, logits: Floats
+    fp32: bytes, training: npt.NDArray[np.uint8], pixels: npt.NDArray[np.uint8], logits: Floats
 ) -> _Integers:
-    """Quantise, compare and time. Whatever fails in it costs speed, and never a training."""
+    """Quantise, compare and time. Whatever fails in it costs speed, and never a training.
+
+    Args:
+        fp32: the ONNX file in floats.
+        training: to calibrate on.
+        pixels: to compare on.
+        logits: what the graph in floats says of these.
+    """
     try:
         model = quantize(fp32, training[:CALIBRATION_PHOTOS])
-        ours = predict_logits(model, validation.pixels)
-        theirs = predict_logits(fp32, training)
-        found = in_integers(
-            np.concatenate([ours, predict_logits(model, training)]),
-            np.concatenate([logits, theirs]),
-        )
+        ours = predict_logits(model, pixels)
+        found = in_integers(ours, logits)
         if not np.isfinite(ours).all():
             raise ValueError("its answers are no numbers")
-        speed = measure_speed(model, fp32, validation.pixels) if found.agrees else None
+        speed = measure_speed(model, fp32, pixels) if found.agrees else None
     except Exception as error:  # noqa: BLE001  three libraries raise whatever they like
         _log.warning("The network is served in 32-bit floats: %s", error, exc_info=True)
         why = f"{type(error).__name__}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
