@@ -5,7 +5,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from dandelion_pipeline.release.manifest import Agreement
+from dandelion_pipeline.release.agreement import Agreement
 from dandelion_pipeline.training.calibrate import Floats, probabilities_at
 from dandelion_pipeline.training.evaluate import BATCH
 from dandelion_pipeline.training.intervals import wilson_interval
@@ -48,8 +48,8 @@ def in_floats(ours: npt.NDArray[np.floating], theirs: npt.NDArray[np.floating]) 
     expected = probabilities_at(theirs, 1.0)
     best = np.sort(expected, axis=1)[:, -2:]
     tied = best[:, 1] - best[:, 0] <= 2 * TOLERANCE  # each may move by the tolerance
-    found = _compare(ours, theirs, tied)
-    return found.model_copy(update={"agrees": found.largest_distance <= TOLERANCE})
+    found, apart = _compare(ours, theirs, tied)
+    return found.model_copy(update={"agrees": bool(apart.max() <= TOLERANCE)})
 
 
 def in_integers(ours: npt.NDArray[np.floating], theirs: npt.NDArray[np.floating]) -> Agreement:
@@ -59,7 +59,7 @@ def in_integers(ours: npt.NDArray[np.floating], theirs: npt.NDArray[np.floating]
         ours: logits of the graph in integers, shape ``(N, classes)``.
         theirs: logits of the graph in floats for the same photos.
     """
-    found = _compare(ours, theirs, np.zeros(len(theirs), bool))
+    found, apart = _compare(ours, theirs, np.zeros(len(theirs), bool))
     equal = round(found.labels_equal * found.photos)
     interval = wilson_interval(equal, found.photos)
     kept = interval is not None and interval[0] >= INT8_LABELS
@@ -67,7 +67,7 @@ def in_integers(ours: npt.NDArray[np.floating], theirs: npt.NDArray[np.floating]
         update={
             "labels_interval": interval,
             "labels_wanted": INT8_LABELS,
-            "agrees": kept and found.mean_distance <= INT8_DISTANCE,
+            "agrees": kept and bool(apart.mean() <= INT8_DISTANCE),
         }
     )
 
@@ -86,11 +86,12 @@ def _compare(
     ours: npt.NDArray[np.floating],
     theirs: npt.NDArray[np.floating],
     tied: npt.NDArray[np.bool_],
-) -> Agreement:
+) -> tuple[Agreement, Floats]:
+    """What was found, without a verdict; and the distance of each photo."""
     mine, other = probabilities_at(ours, 1.0), probabilities_at(theirs, 1.0)
     apart = distances(mine, other)
     equal = (mine.argmax(axis=1) == other.argmax(axis=1)) | tied
-    return Agreement(
+    found = Agreement(
         photos=len(theirs),
         labels_equal=float(equal.mean()),
         labels_wanted=1.0,
@@ -100,3 +101,4 @@ def _compare(
         p99_distance=float(np.quantile(apart, 0.99)),
         largest_distance=float(apart.max()),
     )
+    return found, apart

@@ -22,7 +22,7 @@ from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training import export as exporting
-from dandelion_pipeline.training.agreement import distances
+from dandelion_pipeline.training.agreement import answers, distances
 from dandelion_pipeline.training.calibrate import fit_temperature, probabilities_at
 from dandelion_pipeline.training.data import PreparedPhotos
 from dandelion_pipeline.training.evaluate import predict_logits
@@ -37,12 +37,13 @@ from serving.settings import Precision
 FASTER, SLOWER = Speed(int8=1.0, fp32=2.0), Speed(int8=2.0, fp32=1.0)
 
 
-def network() -> nn.Module:
+def network() -> nn.Sequential:
     """Two convolutions, and a decision that goes by red minus green."""
     torch.manual_seed(0)
+    last = nn.Linear(8, 2)
     made = nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), last,
     )  # fmt: skip
     with torch.no_grad():
         for number, layer in enumerate(m for m in made if isinstance(m, nn.Conv2d)):
@@ -51,8 +52,8 @@ def network() -> nn.Module:
                 row = torch.tensor([sign, -sign, 0.0]) if number == 0 else torch.zeros(8)
                 row[channel] = sign if number == 0 else 1.0
                 layer.weight[channel, :, 1, 1] += row
-        made[6].weight.zero_()
-        made[6].weight[0, 0] = made[6].weight[1, 1] = 4.0
+        last.weight.zero_()
+        last.weight[0, 0] = last.weight[1, 1] = 4.0
     return made.eval()
 
 
@@ -224,7 +225,7 @@ def test_both_graphs_can_be_timed(good: Exported) -> None:
 
 
 def test_a_wrong_graph_in_floats_is_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = exporting.answers
+    right = answers
     monkeypatch.setattr(exporting, "answers", lambda *given: right(*given)[:, ::-1].copy())
     with pytest.raises(ExportError, match=r"from the network's, and 0\.001 is rounding"):
         export(network(), Preprocessing(size=SIZE), TRAINING, VALIDATION)
@@ -232,10 +233,12 @@ def test_a_wrong_graph_in_floats_is_no_model(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_two_equal_probabilities_are_no_wrong_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     tied = network()
+    last = tied[-1]
+    assert isinstance(last, nn.Linear)
     with torch.no_grad():
-        for parameter in (tied[6].weight, tied[6].bias):  # type: ignore[index]
+        for parameter in (last.weight, last.bias):
             parameter[1] = parameter[0]
-    right = exporting.answers
+    right = answers
     nudge = np.array([0.0, 1e-6], np.float32)
     monkeypatch.setattr(exporting, "answers", lambda *given: right(*given) + nudge)
     made = export(tied, Preprocessing(size=SIZE), TRAINING, VALIDATION)
