@@ -155,7 +155,7 @@ def without_http(store: Store, photo: bytes, seconds: int) -> float:
     """Photos per second of decoder and engine, eight under way at any moment."""
     release = log.live(store)
     opened = bundle.open_bundle(store, release.version, release.manifest_sha256)
-    model = LiveModel(release, proven_engine(opened, int8=True))
+    model = LiveModel(release, proven_engine(opened, "int8"))
 
     async def ask() -> float:
         batcher = Batcher(128, 60)

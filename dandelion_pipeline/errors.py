@@ -9,6 +9,7 @@
     │   ├── CheckFailed           a day's photos are not fit for the data set as they are
     │   ├── DatasetError          the photos do not make a data set to train on
     │   ├── TrainingError         training cannot start or its result cannot be used
+    │   │   └── ExportError       a network was trained and cannot be exported as it is
     │   ├── ModelRefused          the gate keeps a trained model from going live
     │   ├── StoreError            the object store said no
     │   │   ├── ObjectNotFound
@@ -89,6 +90,10 @@ class DatasetError(PermanentError):
 
 class TrainingError(PermanentError):
     """Training cannot start, or its result cannot be used."""
+
+
+class ExportError(TrainingError):
+    """A trained network cannot be exported here; another machine or version may do better."""
 
 
 class ModelRefused(PermanentError):

@@ -57,7 +57,7 @@ def create_app(settings: Settings, member: Member = ALONE) -> FastAPI:
     """
     store = open_store(settings.store)
     kept = _kept(settings, keeps=member.index == 0)
-    models = Models(store, int8=settings.int8, kept=kept, threads=member.threads)
+    models = Models(store, precision=settings.precision_wanted, kept=kept, threads=member.threads)
     batcher = Batcher(settings.queue, settings.deadline_seconds, member.threads)
     predictions = _prediction_log(settings, store)
     metrics = Metrics(models, batcher, predictions)

@@ -17,15 +17,15 @@ from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.preprocess import Preprocessing, prepare
 from dandelion_pipeline.release.bundle import Bundle
-from dandelion_pipeline.release.manifest import ONNX_FILE
+from dandelion_pipeline.release.manifest import GRAPHS, Form
 
 BATCHES = (1, 2, 4, 8)
 """How many photos are inferred at once. Each number that is met costs memory and, the first time, a
 tenth of a second; eight give all the throughput there is on two cores."""
 
 _FP32 = {"INFERENCE_PRECISION_HINT": "f32"}
-"""Or OpenVINO rounds to bfloat16 where the processor has instructions for it. The graph in
-floats is the one that was judged, so it answers in full precision."""
+"""Or OpenVINO rounds to bfloat16 where the processor has instructions for it, and would not
+answer as the graph in floats did where it was judged."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Engine:
 
     Args:
         bundle: where the graph is read from, and verified as it is read.
-        graph: which of the bundle's files: `ONNX_FILE`, or `INT8_FILE` if there is one.
+        form: which of the bundle's graphs.
+        because: why that one.
         threads: how many it keeps busy; None for one for each core of the processor.
 
     Raises:
@@ -57,13 +58,21 @@ class Engine:
     """
 
     def __init__(
-        self, bundle: Bundle, graph: str = ONNX_FILE, *, threads: int | None = None
+        self,
+        bundle: Bundle,
+        form: Form = "fp32",
+        *,
+        because: str = "",
+        threads: int | None = None,
     ) -> None:
         self.manifest = bundle.manifest
-        self.graph = graph
+        self.form: Form = form
+        self.graph = graph = GRAPHS[form]
+        self.because = because
+        self.temperature = self.manifest.temperature_of(form)
         self.preprocessing = _preprocessing(bundle)
-        if not self.manifest.temperature > 0:
-            raise _unusable(bundle, f"its temperature is {self.manifest.temperature}")
+        if not self.temperature > 0:
+            raise _unusable(bundle, f"its temperature is {self.temperature}")
         self._turn = threading.Lock()
         data = bundle.read(graph)
         try:
@@ -71,7 +80,7 @@ class Engine:
             self._check_signature(bundle, model)
             how = {
                 "PERFORMANCE_HINT": "LATENCY",
-                **(_FP32 if graph == ONNX_FILE else {}),
+                **(_FP32 if form == "fp32" else {}),
                 **({} if threads is None else {"INFERENCE_NUM_THREADS": threads}),
             }
             compiled = openvino.compile_model(model, "CPU", how)
@@ -103,7 +112,7 @@ class Engine:
         with self._turn:
             self._request.infer([pixels], share_inputs=True)
             logits = self._request.get_output_tensor(0).data.copy()
-        return softmax(logits, self.manifest.temperature)
+        return softmax(logits, self.temperature)
 
     def warm_up(self) -> None:
         """Infer each size of batch once: the first time takes ten times as long as the others."""

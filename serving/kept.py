@@ -12,6 +12,7 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.golden import GOLDEN_FILE
 from dandelion_pipeline.release.log import Release
+from dandelion_pipeline.release.manifest import INT8_FILE, Form
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
@@ -51,8 +52,8 @@ class KeptModel:
                 )
             self._complained = True
 
-    def load(self, *, int8: bool, threads: int | None = None) -> tuple[Release, Engine]:
-        """The model that was kept, proven once more.
+    def load(self, *, threads: int | None = None) -> tuple[Release, Engine]:
+        """The model that was kept, in the form that it answered in, proven once more.
 
         Raises:
             DandelionError: there is none, or it was damaged.
@@ -60,7 +61,10 @@ class KeptModel:
         kept = open_store(self._folder.as_uri())
         release = log.live(kept)
         bundle = open_bundle(kept, release.version, release.manifest_sha256)
-        return release, proven_engine(bundle, int8=int8, threads=threads)
+        int8 = kept.exists(layout.model_file(release.version, INT8_FILE))
+        because = "it is the graph that is copied on this machine's disk"
+        form: Form = "int8" if int8 else "fp32"
+        return release, proven_engine(bundle, form, because=because, threads=threads)
 
     def _keep(self, store: Store, release: Release, engine: Engine) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from dandelion_pipeline.storage.store import Store
 from serving.engine import Engine
 from serving.kept import KeptModel
 from serving.proof import proven_engine
+from serving.settings import Precision
 from serving.threads import step_back
 
 _log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Models:
 
     Args:
         store: where bundles and the release log lie.
-        int8: whether to answer in 8-bit integers where the bundle and its golden examples allow.
+        precision: in which numbers to answer, as the operator wants it.
         kept: where a copy of the live model is kept, for a start while the store is away.
         threads: as of `Engine`.
     """
@@ -64,12 +65,12 @@ class Models:
         self,
         store: Store,
         *,
-        int8: bool = False,
+        precision: Precision = "auto",
         kept: KeptModel | None = None,
         threads: int | None = None,
     ) -> None:
         self._store = store
-        self._int8 = int8
+        self._precision: Precision = precision
         self._kept = kept
         self._threads = threads
         self._refused: tuple[Release, Trouble] | None = None
@@ -130,7 +131,7 @@ class Models:
         if self.live is not None or self._kept is None:
             return
         try:
-            self.live = LiveModel(*self._kept.load(int8=self._int8, threads=self._threads))
+            self.live = LiveModel(*self._kept.load(threads=self._threads))
         except NothingReleased:
             return  # none was ever kept
         except DandelionError as error:
@@ -153,7 +154,7 @@ class Models:
             self._before = self.live
         self.live = LiveModel(release, engine)
         self.swaps += 1
-        _log.info("Model %s answers now.", release.version)
+        _log.info("Model %s answers now, from %s.", release.version, engine.graph)
         if self._kept is not None:
             self._kept.keep(self._store, release, engine)
         return None
@@ -163,4 +164,4 @@ class Models:
             if known is not None and known.release.manifest_sha256 == release.manifest_sha256:
                 return known.engine
         bundle = open_bundle(self._store, release.version, release.manifest_sha256)
-        return proven_engine(bundle, int8=self._int8, threads=self._threads)
+        return proven_engine(bundle, self._precision, threads=self._threads)

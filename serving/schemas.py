@@ -1,5 +1,7 @@
 """What the API answers. The client and the web pages read these same types."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -55,6 +57,14 @@ class ModelInfo(ModelRef):
     architecture: str
     created: str = Field(description="When it was finished (ISO 8601, UTC)")
     size: int = Field(description="Width and height of its input in pixels")
+    served_as: Literal["int8", "fp32"] | None = Field(
+        default=None,
+        description="Which of its graphs answers: in 8-bit integers or in 32-bit floats",
+    )
+    served_because: str = Field(default="", description="Why that one; empty for older models")
+    judged_as: Literal["int8", "fp32"] | None = Field(
+        default=None, description="Which of its graphs the figures are of"
+    )
     accuracy: float = Field(description="Share of the test photos that it got right")
     test_photos: int = Field(description="Number of test photos, none of which it learned from")
     counts: dict[str, dict[str, int]] = Field(description="Photos by class, then by split")

@@ -57,6 +57,8 @@ def publish(store: Store, weights: Path) -> None:
         metrics=Metrics(accuracy=0.5, log_loss=0.7, test_photos=0, per_class={}, confusion=[]),
         fp32=exported.fp32,
         int8=exported.int8,
+        served_as=exported.served.form,
+        served_because=exported.served.because,
         golden=exported.golden,
         training={},
         code_version="",

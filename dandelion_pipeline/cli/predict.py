@@ -15,7 +15,7 @@ from dandelion_pipeline.errors import ImageRefused, SourceError
 from dandelion_pipeline.images.preprocess import Preprocessing, pixels_of
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
-from dandelion_pipeline.release.manifest import ONNX_FILE
+from dandelion_pipeline.release.manifest import GRAPHS
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.location import open_store
 
@@ -27,7 +27,7 @@ def predict(files: Annotated[list[Path], typer.Argument(help="Photos.")]) -> Non
     store = open_store(load_settings().store)
     release = log.live(store)
     bundle = open_bundle(store, release.version, release.manifest_sha256)
-    manifest, model = bundle.manifest, bundle.read(ONNX_FILE)
+    manifest, model = bundle.manifest, bundle.read(GRAPHS[bundle.manifest.form])
     preprocessing = Preprocessing.model_validate(manifest.preprocessing)
     readable, refused = _prepared(files, preprocessing)
     table = Table("file", "label", *map(escape, manifest.classes))

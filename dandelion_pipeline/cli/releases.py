@@ -15,10 +15,10 @@ from dandelion_pipeline.cli.refusals import criteria_table, require_no_refusal, 
 from dandelion_pipeline.cli.report import err, out, progress, say, show_error
 from dandelion_pipeline.errors import DandelionError, ReleaseError
 from dandelion_pipeline.release import log, promotion
+from dandelion_pipeline.release.agreement import Agreement
 from dandelion_pipeline.release.bundle import Bundle, open_bundle
 from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.release.log import Release
-from dandelion_pipeline.release.manifest import Agreement
 from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
@@ -164,6 +164,7 @@ def _facts(bundle: Bundle, *, is_live: bool) -> dict[str, str]:
         "live": "yes" if is_live else "no",
         "made": manifest.created,
         "accuracy": f"{metrics.accuracy:.4f} on {metrics.test_photos} test photos",
+        "served in": manifest.served_in_words,
         "int8": _int8(manifest.int8),
         "photos": ", ".join(f"{number} {label}" for label, number in counts.items())
         + (" (a generated sample)" if manifest.data.is_sample else ""),
@@ -180,8 +181,13 @@ def _int8(found: Agreement | None) -> str:
     if found is None:
         return "none"
     use = "" if found.agrees else ", so it is not served"
+    interval = (
+        f" ({found.labels_interval[0]:.1%} to {found.labels_interval[1]:.1%})"
+        if found.labels_interval
+        else ""
+    )
     return (
-        f"{found.labels_equal:.1%} of {found.photos} validation labels as in torch, "
+        f"{found.labels_equal:.1%}{interval} of {found.photos} photos keep their label, "
         f"probabilities within {found.largest_difference:.3f}{use}"
     )
 

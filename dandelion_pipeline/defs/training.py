@@ -50,6 +50,7 @@ def trained_model(
         reporter = _Reporter(context, mlflow, config.epochs)
         model = fit(opened, dataset, config, reporter.on_epoch, reporter.on_resume)
         record = model.record
+        context.log.info(f"served in {record.served_in_words}")
         curves = plots.learning_curves(record.history, record.best_epoch)
         mlflow.log_plot(curves, "learning_curves.png")
         mlflow.set_tags(
@@ -57,6 +58,7 @@ def trained_model(
                 "version": record.version,
                 "data_hash": record.data.hash,
                 "sample": record.data.is_sample,
+                "served_as": record.served_as,
             }
         )
     kept = record.history[record.best_epoch - 1]
@@ -66,6 +68,7 @@ def trained_model(
             "validation_accuracy": kept.validation_accuracy,
             "seconds": record.seconds,
             "is_sample": record.data.is_sample,
+            "served_in": record.served_in_words,
             "learning_curves": picture(curves, "png", "loss and accuracy by epoch"),
             **mlflow.metadata,
         }

@@ -5,11 +5,22 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dandelion_pipeline.errors import BundleError
+from dandelion_pipeline.release.agreement import Agreement, GoldenExamples
 from dandelion_pipeline.storage.sealed import seal, unseal
 
 ONNX_FILE = "model.onnx"
 INT8_FILE = "model.int8.onnx"
 WEIGHTS_FILE = "weights.safetensors"
+
+Form = Literal["int8", "fp32"]
+"""In which numbers a graph computes: 8-bit integers, or 32-bit floats."""
+
+GRAPHS: dict[Form, str] = {"int8": INT8_FILE, "fp32": ONNX_FILE}
+"""The file of each form."""
+
+NUMBERS: dict[Form, str] = {"int8": "8-bit integers", "fp32": "32-bit floats"}
+"""Each form in words."""
+
 TRAINING_FILE = "training.json"
 EVALUATION_FILE = "evaluation.json"
 CARD_MARKDOWN = "MODEL_CARD.md"
@@ -159,34 +170,6 @@ class Metrics(_Part):
     slices: list[SliceMetrics] = []
 
 
-class Agreement(_Part):
-    """How an exported graph answers beside the network in torch, on the validation split."""
-
-    photos: int
-    labels_equal: float
-    """Share of the photos that get the same label, from 0 to 1."""
-
-    labels_wanted: float
-    """The smallest share at which the two agree."""
-
-    largest_difference: float
-    """Of a probability, over all photos and classes, at temperature 1."""
-
-    agrees: bool
-    """Whether that is near enough to serve the graph in the network's place."""
-
-
-class GoldenExamples(_Part):
-    """How far a server's answer to the golden examples may be from the network's in torch."""
-
-    photos: int
-    tolerance: float
-    """Of a probability, for `ONNX_FILE`."""
-
-    int8_tolerance: float
-    """The same for `INT8_FILE`."""
-
-
 class Manifest(_Part):
     """Everything that a reader of a bundle may rely on."""
 
@@ -211,7 +194,16 @@ class Manifest(_Part):
     """Of `ONNX_FILE`; None in bundles made before it was measured."""
 
     int8: Agreement | None = None
-    """Of `INT8_FILE`; None if there is no such file. Served only if it agrees."""
+    """Of `INT8_FILE`; None if there is no such file."""
+
+    served_as: Form | None = None
+    """The graph that was judged; None in older bundles, which were judged in floats."""
+
+    served_because: str = ""
+    """Why that one, as the end of a sentence."""
+
+    temperatures: dict[Form, float] = {}
+    """By graph; ``temperature`` is that of the one that was judged. Empty in older bundles."""
 
     golden: GoldenExamples | None = None
     """About `golden.GOLDEN_FILE`; None if there is no such file."""
@@ -223,6 +215,21 @@ class Manifest(_Part):
     dagster_run: str
     mlflow_run: str
     files: dict[str, FileDigest]
+
+    @property
+    def form(self) -> Form:
+        """The graph that is served unless an operator wants the other one."""
+        return self.served_as or ("int8" if self.int8 and self.int8.agrees else "fp32")
+
+    @property
+    def served_in_words(self) -> str:
+        """The graph that is served unless an operator wants the other one, and why."""
+        reason = f": {self.served_because}" if self.served_because else ""
+        return f"{NUMBERS[self.form]}{reason}"
+
+    def temperature_of(self, form: Form) -> float:
+        """What the logits of one of the graphs are divided by."""
+        return self.temperatures.get(form, self.temperature)
 
     @classmethod
     def parse(cls, data: bytes, origin: str) -> "Manifest":

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound, PermanentError
+from dandelion_pipeline.errors import ExportError, ObjectDamaged, ObjectNotFound, PermanentError
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.training.config import TrainingConfig
@@ -83,14 +83,16 @@ class Checkpoint:
         """Throw it away after the body, unless that failed in a way that may heal.
 
         After success nobody needs it. After a permanent error the next try would fail the same way,
-        and who cancels a training (Ctrl-C, or Terminate in Dagster, neither of which is an
-        `Exception`) wants none of it. A killed process gets here never.
+        but for an export, which another version of its libraries may heal: training is the costly
+        part, and it is over. Who cancels a training (Ctrl-C, or Terminate in Dagster, neither of
+        which is an `Exception`) wants none of it. A killed process gets here never.
         """
         try:
             yield
         except BaseException as error:
             self.wait()
-            if isinstance(error, PermanentError) or not isinstance(error, Exception):
+            hopeless = isinstance(error, PermanentError) and not isinstance(error, ExportError)
+            if hopeless or not isinstance(error, Exception):
                 self._store.delete(self.key)
             raise
         self.wait()

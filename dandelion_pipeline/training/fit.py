@@ -11,27 +11,25 @@ from pydantic import BaseModel, ConfigDict
 
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.images.preprocess import Preprocessing
+from dandelion_pipeline.release.agreement import Agreement, GoldenExamples
 from dandelion_pipeline.release.bundle import digests
 from dandelion_pipeline.release.manifest import (
-    ONNX_FILE,
+    GRAPHS,
+    NUMBERS,
     TRAINING_FILE,
     WEIGHTS_FILE,
-    Agreement,
     DataSummary,
     FileDigest,
-    GoldenExamples,
+    Form,
 )
 from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.storage.tables import parquet_bytes
-from dandelion_pipeline.training.calibrate import fit_temperature
 from dandelion_pipeline.training.checkpoints import Checkpoint
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import load_prepared, load_training
 from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
-from dandelion_pipeline.training.evaluate import predict_logits
-from dandelion_pipeline.training.export import Exported, export
+from dandelion_pipeline.training.export import Exported, compared_training_photos, export
 from dandelion_pipeline.training.network import ARCHITECTURE
-from dandelion_pipeline.training.quantize import CALIBRATION_PHOTOS
 from dandelion_pipeline.training.train import EpochMetrics, Training, train
 from dandelion_pipeline.training.weights import starting_weights
 
@@ -58,7 +56,19 @@ class TrainingRecord(BaseModel):
 
     files: dict[str, FileDigest]
     temperature: float = 1.0
-    """Logits are divided by it; fitted on the validation split."""
+    """Logits of the served graph are divided by it; fitted on the validation split."""
+
+    served_as: Form | None = None
+    """Which graph is judged and served; None in records of before, when it was that in floats."""
+
+    served_because: str = ""
+    temperatures: dict[Form, float] = {}
+    """Of each graph."""
+
+    @property
+    def served_in_words(self) -> str:
+        """The graph that is judged and served, and why."""
+        return f"{NUMBERS[self.served_as or 'fp32']}: {self.served_because or 'no other is known'}"
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,8 @@ class TrainedModel:
 
     @property
     def onnx(self) -> bytes:
-        """The model as it would be served."""
-        return self.files[ONNX_FILE]
+        """The graph that is judged and served."""
+        return self.files[GRAPHS[self.record.served_as or "fp32"]]
 
     def bundle_files(self) -> dict[str, bytes]:
         """All files that belong into the bundle."""
@@ -138,10 +148,9 @@ def fit(
         if checkpoint.restore(training):
             on_resume(training.history)
         network = train(training, keep_and_tell)
-        calibration = load_prepared(
-            store, rows.slice(0, CALIBRATION_PHOTOS), info.classes, config.preprocessing
-        )
-        exported = export(network, config.preprocessing, calibration.pixels, validation)
+        some = rows.slice(0, compared_training_photos(len(validation.labels)))
+        compared = load_prepared(store, some, info.classes, config.preprocessing)
+        exported = export(network, config.preprocessing, compared.pixels, validation)
     data = DataSummary(
         hash=info.hash,
         is_sample=info.is_sample,
@@ -149,9 +158,7 @@ def fit(
         snapshot=sha256_hex(parquet_bytes(dataset)),
     )
     seconds = time.perf_counter() - started
-    logits = predict_logits(exported.files[ONNX_FILE], validation.pixels)
-    temperature = fit_temperature(logits, validation.labels)
-    record = _record(training, exported, info.classes, data, temperature, seconds)
+    record = _record(training, exported, info.classes, data, seconds)
     return TrainedModel(record, exported.files)
 
 
@@ -160,7 +167,6 @@ def _record(
     exported: Exported,
     classes: list[str],
     data: DataSummary,
-    temperature: float,
     seconds: float,
 ) -> TrainingRecord:
     config = training.config
@@ -179,7 +185,10 @@ def _record(
         int8=exported.int8,
         golden=exported.golden,
         files=digests(exported.files),
-        temperature=temperature,
+        temperature=exported.temperatures[exported.served.form],
+        served_as=exported.served.form,
+        served_because=exported.served.because,
+        temperatures=exported.temperatures,
     )
 
 

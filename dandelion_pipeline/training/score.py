@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.images.preprocess import Preprocessing
 from dandelion_pipeline.release.bundle import Bundle
-from dandelion_pipeline.release.manifest import ONNX_FILE, Metrics
+from dandelion_pipeline.release.manifest import GRAPHS, Metrics
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.champion import GRAPH_ERRORS, Champion, live_model, trained_on
 from dandelion_pipeline.training.data import load_prepared
@@ -111,7 +111,7 @@ def _ask(
         is_sample=manifest.data.is_sample,
         trained_on=trained_on(bundle, rows),
     )
-    model = bundle.read(ONNX_FILE)
+    model = bundle.read(GRAPHS[manifest.form])
     if manifest.classes != classes:
         return champion, None
     preprocessing = Preprocessing.model_validate(manifest.preprocessing)

@@ -4,8 +4,9 @@ import pytest
 
 from dandelion_pipeline.errors import BundleError, ModelRefused, NothingReleased, ReleaseError
 from dandelion_pipeline.release import log
+from dandelion_pipeline.release.agreement import Agreement
 from dandelion_pipeline.release.decision import Criterion, decision_of, record
-from dandelion_pipeline.release.manifest import ONNX_FILE, Agreement
+from dandelion_pipeline.release.manifest import ONNX_FILE
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests.cli.conftest import Dandelion
@@ -58,8 +59,17 @@ def test_a_model_that_differs_in_8_bits_is_shown_as_one(here: Store, dandelion: 
     )
     publish(here, "v1", int8=differs)
     shown = dandelion("releases", "show").stdout
-    assert "int8  90.0% of 40 validation labels as in torch, probabilities within 0.300" in shown
+    assert "served in  32-bit floats" in shown
+    assert "int8  90.0% of 40 photos keep their label, probabilities within 0.300" in shown
     assert "so it is not served" in shown
+
+
+def test_a_model_says_in_which_numbers_it_is_served_and_why(
+    here: Store, dandelion: Dandelion
+) -> None:
+    publish(here, "v1", served_as="fp32", served_because="8-bit integers are not faster")
+    shown = dandelion("releases", "show").stdout
+    assert "served in  32-bit floats: 8-bit integers are not faster" in shown
 
 
 def test_a_model_of_the_sample_is_shown_as_one(here: Store, dandelion: Dandelion) -> None:

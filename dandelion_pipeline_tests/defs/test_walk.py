@@ -161,8 +161,8 @@ def test_a_model_names_the_snapshot_that_it_was_trained_on(
 def test_a_server_takes_the_model_in_either_precision(place: Place, manifest: Manifest) -> None:
     bundle = open_bundle(place.store, manifest.version)
     assert manifest.golden is not None
-    assert proven_engine(bundle, int8=False).graph == ONNX_FILE
-    assert proven_engine(bundle, int8=True).graph in {INT8_FILE, ONNX_FILE}
+    assert proven_engine(bundle, "fp32").graph == ONNX_FILE
+    assert proven_engine(bundle, "int8").graph in {INT8_FILE, ONNX_FILE}
 
 
 def test_a_run_goes_on_from_a_checkpoint_and_says_so(place: Place, manifest: Manifest) -> None:

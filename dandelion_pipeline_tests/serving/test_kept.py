@@ -33,7 +33,7 @@ def away() -> Store:
 
 
 def started(store: Store, folder: Path) -> Models:
-    models = Models(store, int8=True, kept=KeptModel(folder))
+    models = Models(store, kept=KeptModel(folder))
     models.look()
     return models
 

@@ -99,3 +99,19 @@ def test_importing_the_api_reads_no_settings_and_loads_nothing_of_the_pipeline(
     )
     assert (ended.returncode, ended.stdout.strip(), ended.stderr) == (0, "[]", "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, "auto"),
+        ({"int8": True}, "auto"),
+        ({"int8": False}, "fp32"),
+        ({"precision": "int8", "int8": False}, "int8"),
+        ({"precision": "fp32"}, "fp32"),
+    ],
+)
+def test_the_older_setting_of_the_precision_keeps_its_meaning(
+    given: dict[str, object], wanted: str
+) -> None:
+    assert Settings.model_validate(given).precision_wanted == wanted

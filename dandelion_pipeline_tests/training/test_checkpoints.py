@@ -6,17 +6,19 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 
-from dandelion_pipeline.errors import ObjectDamaged, TrackingUnavailable, TrainingError
+from dandelion_pipeline.errors import ExportError, ObjectDamaged, TrackingUnavailable, TrainingError
 from dandelion_pipeline.release.manifest import WEIGHTS_FILE
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training import fit as fitting
 from dandelion_pipeline.training.checkpoints import Checkpoint, capture, restore
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import PreparedPhotos, TrainingPhotos
@@ -180,6 +182,24 @@ def test_who_cancels_or_cannot_succeed_leaves_no_checkpoint(
 ) -> None:
     with pytest.raises(type(error)):
         fit(place, small_dataset, TINY, _FailsAfter(1, error))
+    assert kept(place) == []
+
+
+def test_an_export_that_fails_keeps_the_training_for_when_it_can_be_exported(
+    place: Store, small_dataset: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise ExportError("the exported model", "it answers otherwise", "Upgrade onnx")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(fitting, "export", fail)
+        for _ in range(2):
+            with pytest.raises(ExportError):
+                fitted(place, small_dataset)
+            assert kept(place) == [Checkpoint(place, DatasetInfo.of(small_dataset).hash, TINY).key]
+    trained = list[EpochMetrics]()
+    assert fit(place, small_dataset, TINY, trained.append).record.history
+    assert trained == []
     assert kept(place) == []
 
 

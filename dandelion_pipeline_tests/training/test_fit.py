@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, WEIGHTS_FI
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.calibrate import fit_temperature
 from dandelion_pipeline.training.data import load_prepared
-from dandelion_pipeline.training.dataset import VALIDATION, rows_of
+from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, rows_of
 from dandelion_pipeline.training.evaluate import predict, predict_logits
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord, fit
 from dandelion_pipeline.training.network import ServedNetwork, build_network
@@ -51,18 +52,29 @@ def test_the_served_file_and_the_weights_are_the_same_model(model: TrainedModel)
     pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
     with torch.inference_mode():
         expected = served(torch.from_numpy(pixels)).softmax(1).numpy()
-    assert predict(model.onnx, pixels) == pytest.approx(expected, abs=1e-5)
+    assert predict(model.files[ONNX_FILE], pixels) == pytest.approx(expected, abs=1e-5)
 
 
-def test_both_graphs_are_compared_with_the_network_on_the_validation_split(
+def test_the_graphs_are_compared_on_all_validation_photos_and_the_quick_one_on_training_photos_too(
     model: TrainedModel, small_dataset: pa.Table
 ) -> None:
     fp32, int8 = model.record.fp32, model.record.int8
     assert fp32 is not None
     assert int8 is not None
-    assert fp32.photos == int8.photos == rows_of(small_dataset, VALIDATION).num_rows
+    validation, training = (rows_of(small_dataset, of).num_rows for of in (VALIDATION, TRAIN))
+    assert (fp32.photos, int8.photos) == (validation, validation + training)
     assert (fp32.labels_equal, fp32.agrees) == (1.0, True)
     assert fp32.largest_difference < 1e-5 < int8.largest_difference < 0.1
+
+
+def test_the_graph_that_is_served_is_the_one_that_is_judged(model: TrainedModel) -> None:
+    record = model.record
+    assert (record.served_as, record.temperature) == ("fp32", record.temperatures["fp32"])
+    assert "on so few photos it is not certain" in record.served_because
+    assert record.served_in_words == f"32-bit floats: {record.served_because}"
+    for served_as, name in (("fp32", ONNX_FILE), ("int8", INT8_FILE), (None, ONNX_FILE)):
+        judged = replace(model, record=record.model_copy(update={"served_as": served_as}))
+        assert judged.onnx == model.files[name]
 
 
 def test_the_graph_in_8_bits_takes_batches_of_any_length_and_is_a_quarter_of_the_size(
@@ -71,11 +83,11 @@ def test_the_graph_in_8_bits_takes_batches_of_any_length_and_is_a_quarter_of_the
     pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
     int8 = model.files[INT8_FILE]
     together = predict(int8, pixels)
-    assert together == pytest.approx(predict(model.onnx, pixels), abs=0.1)
+    assert together == pytest.approx(predict(model.files[ONNX_FILE], pixels), abs=0.1)
     assert np.concatenate([predict(int8, pixels[i : i + 1]) for i in range(5)]) == pytest.approx(
         together, abs=1e-6
     )
-    assert len(int8) < 0.3 * len(model.onnx)
+    assert len(int8) < 0.3 * len(model.files[ONNX_FILE])
 
 
 def test_the_golden_examples_are_validation_photos_and_the_answers_of_both_graphs(
@@ -93,6 +105,9 @@ def test_the_golden_examples_are_validation_photos_and_the_answers_of_both_graph
         (INT8_FILE, model.record.golden.int8_tolerance),
     ):
         assert predict(model.files[name], golden.pixels) == pytest.approx(expected, abs=allowed)
+    assert golden.int8_logits is not None
+    own = torch.from_numpy(golden.int8_logits).softmax(1).numpy()
+    assert predict(model.files[INT8_FILE], golden.pixels) == pytest.approx(own, abs=1e-5)
 
 
 def test_the_same_seed_gives_the_same_weights(

@@ -92,6 +92,15 @@ def test_both_cards_say_what_was_measured(card: Card) -> None:
         assert "learning_rate" in text
 
 
+@pytest.mark.parametrize(("form", "words"), [("int8", "8-bit integers"), ("fp32", "32-bit floats")])
+def test_both_cards_say_which_graph_is_served_and_why(card: Card, form: str, words: str) -> None:
+    served = {"served_as": form, "served_because": "so it was measured"}
+    told = Card(card.manifest.model_copy(update=served), card.record, card.pictures)
+    assert f"served in {words}: so it was measured" in card_markdown(told).decode()
+    assert f"served, in {words}: so it was measured" in Elements(card_page(told)).text
+    assert "so it was measured" not in card_markdown(card).decode()
+
+
 def test_the_page_needs_nothing_else_and_shows_every_picture(card: Card) -> None:
     page = Elements(card_page(card))
     assert "script" not in page.tags
