@@ -143,7 +143,14 @@ def _inspect(store: Store, rehash: set[Kind], *, quiet: bool) -> _Findings:
         findings.damage.append(Damage(error.what, error.why))
     _look_at_models(store, findings, reading=Kind.MODELS in chosen, quiet=quiet)
     if Kind.TABLES in chosen:
-        _rehash(findings, Kind.TABLES, upkeep.damaged_tables(store), layout.TABLES, quiet=quiet)
+        _rehash(
+            findings,
+            Kind.TABLES,
+            upkeep.damaged_tables(store),
+            layout.TABLES,
+            layout.IMPORTS,
+            quiet=quiet,
+        )
     if Kind.PHOTOS in chosen:
         _rehash(findings, Kind.PHOTOS, photos.damaged(store), layout.IMAGES, quiet=quiet)
     return findings
@@ -162,11 +169,11 @@ def _rehash(
     findings: _Findings,
     kind: Kind,
     results: Iterable[Damage | None],
-    prefix: str,
-    *,
+    *prefixes: str,
     quiet: bool,
 ) -> None:
-    looked = list(_watched(results, kind, findings.counts[prefix][0], quiet=quiet))
+    total = sum(findings.counts[prefix][0] for prefix in prefixes)
+    looked = list(_watched(results, kind, total, quiet=quiet))
     findings.damage += [damage for damage in looked if damage]
     findings.rehashed[kind] = len(looked)
 
