@@ -2,7 +2,8 @@
 
 import shlex
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from dandelion_pipeline.images.sources import PhotoSource, open_source
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training.photos import known_classes
 
 SOURCE_HELP = "A folder of class folders, an http(s) base, a bucket prefix, or `sample`."
 LABELS_HELP = "Class names, comma-separated, for an http(s) base that lists nothing."
@@ -60,14 +62,18 @@ class SourceChoice:
     keep_splits: bool = False
     group_pattern: str = ""
 
-    def open(self) -> PhotoSource:
-        """What can be wrong with the source is found out here; see `open_source`."""
+    def open(self, known: Collection[str]) -> PhotoSource:
+        """What can be wrong with the source is found out here; see `open_source`.
+
+        Args:
+            known: the classes that the store holds.
+        """
         said: dict[str, Any] = {
             "keep_splits": self.keep_splits,
             "group_pattern": self.group_pattern,
         }
         given = {name: value for name, value in said.items() if value}
-        return open_source(self.spec, labels=self.labels, **given)
+        return open_source(self.spec, labels=self.labels, known=known, **given)
 
 
 @app.callback()
@@ -89,7 +95,7 @@ def import_(
     day = checked_day(day) if day else today()
     choice = SourceChoice(source, split_labels(labels), mirror, force, keep_splits, group_pattern)
     store = open_store(load_settings().store)
-    bring_in(store, choice, choice.open(), day)
+    bring_in(store, choice, choice.open(known_classes(store)), day)
     say("next", f"materialise raw_images for {day}, or run `make run`")
 
 
@@ -113,7 +119,8 @@ def bring_in(store: Store, choice: SourceChoice, source: PhotoSource, day: str) 
             earlier=_earlier(store, address),
         )
     say("import", f"{summary.copied} photos copied, {summary.skipped} skipped (landed before)")
-    imported = Imported(address, summary.files, choice.labels, day, me())
+    files = [file if choice.keep_splits else replace(file, split="") for file in summary.files]
+    imported = Imported(address, files, choice.labels, day, me(), _unread(source))
     if choice.mirror and not choice.force:
         planned = plan_import(store, imported, mirror=True).changes
         try:
@@ -124,6 +131,12 @@ def bring_in(store: Store, choice: SourceChoice, source: PhotoSource, day: str) 
     changes = record_import(store, imported, mirror=choice.mirror)
     say_changes(changes, shlex.quote(choice.spec), mirror=choice.mirror)
     return summary
+
+
+def _unread(source: PhotoSource) -> tuple[str, ...]:
+    """The paths of files that are there and could not be read: they are not gone."""
+    notes = getattr(source, "notes", None)
+    return tuple(getattr(notes, "odd", ()))
 
 
 def _earlier(store: Store, address: str) -> dict[str, set[str]]:

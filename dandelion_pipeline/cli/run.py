@@ -140,7 +140,7 @@ def _source(store: Store, choice: SourceChoice) -> PhotoSource | None:
         return None
     if not images:
         say("import", "no IMAGES given: using a GENERATED SAMPLE of dandelions and grass")
-    source = choice.open()
+    source = choice.open(known)
     if not known:
         _check_count(source)
     elif images and known.isdisjoint(source.labels) and not _is_known(store, images):

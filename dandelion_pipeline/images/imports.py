@@ -87,6 +87,8 @@ class Imported:
 
     day: str
     who: str
+    unread: Collection[str] = ()
+    """Paths of files that are there and could not be read: nobody knows that they are gone."""
 
 
 def last_import(store: Store, source: str) -> ImportRecord | None:
@@ -196,7 +198,8 @@ def _merged(before: Iterable[SourceFile], imported: Imported, *, mirror: bool) -
     for file in before:
         if file.key in files:
             continue
-        if imported.labels and file.label not in imported.labels:  # nobody has looked there
+        skipped = imported.labels and file.label not in imported.labels
+        if skipped or file.path in imported.unread:  # nobody has looked there
             files[file.key] = file
             continue
         is_gone = file.sha256 not in here

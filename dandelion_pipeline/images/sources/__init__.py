@@ -1,7 +1,7 @@
 """Where photos come from: a folder, a web server, a bucket, or the sample generator."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,7 +18,11 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 def open_source(
-    spec: str, *, labels: Sequence[str] = (), sample: SampleSpec | None = None
+    spec: str,
+    *,
+    labels: Sequence[str] = (),
+    sample: SampleSpec | None = None,
+    known: Collection[str] = (),
 ) -> PhotoSource:
     """Open the place that photos come from. What can be wrong with it is found out here.
 
@@ -28,6 +32,7 @@ def open_source(
         labels: the classes to take; empty for all there are. A web server without
             directory listings needs them.
         sample: what to generate, if photos are generated.
+        known: classes whose photos the store has already.
 
     Raises:
         SourceError: the place cannot be used as it is.
@@ -37,7 +42,7 @@ def open_source(
     if spec in ("", "sample"):
         return open_sample(sample or SampleSpec())
     if not _SCHEME.match(spec):
-        return open_folder(Path(spec), labels)
+        return open_folder(Path(spec), labels, known)
     try:
         url = urlsplit(spec)
     except ValueError as error:  # such as an unfinished IPv6 address
@@ -48,11 +53,11 @@ def open_source(
                 open_web,
             )
 
-            return open_web(spec, labels)
+            return open_web(spec, labels, known)
         case "s3":
-            return open_bucket(spec, labels)
+            return open_bucket(spec, labels, known)
         case "file" if url.netloc in ("", "localhost"):
-            return open_folder(Path(unquote(url.path)), labels)
+            return open_folder(Path(unquote(url.path)), labels, known)
     raise _unknown(spec, f"photos cannot be read from {url.scheme}://{url.netloc}")
 
 

@@ -1,7 +1,7 @@
 """A prefix in a bucket, with one level of keys for the class."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -52,12 +52,13 @@ class BucketSource:
         return SourcePhoto(label, safe_name(name), data)
 
 
-def open_bucket(url: str, labels: Sequence[str]) -> BucketSource:
+def open_bucket(url: str, labels: Sequence[str], known: Collection[str] = ()) -> BucketSource:
     """List a prefix of a bucket.
 
     Args:
         url: ``s3://bucket/prefix``; endpoint and keys come from the ``AWS_*`` variables.
         labels: the classes to take; empty for all.
+        known: classes whose photos the store has already.
 
     Raises:
         SourceError: there is no such bucket, or nothing to use below the prefix.
@@ -71,7 +72,7 @@ def open_bucket(url: str, labels: Sequence[str]) -> BucketSource:
     if found and not filed:
         raise SourceError(store.url, "its objects lie side by side, without a class", remedy)
     counts = Counter(o.key.partition("/")[0] for o in filed)
-    classes = chosen_classes(counts, labels, store.url, remedy)
+    classes = chosen_classes(counts, labels, store.url, remedy, known)
     chosen = tuple(o for o in filed if o.key.partition("/")[0] in classes)
     return BucketSource(store, classes, chosen)
 

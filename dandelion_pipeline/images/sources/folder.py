@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class FolderSource:
                 yield SourcePhoto(label, name, read_photo(path))
 
 
-def open_folder(folder: Path, labels: Sequence[str]) -> FolderSource:
+def open_folder(folder: Path, labels: Sequence[str], known: Collection[str] = ()) -> FolderSource:
     """Look at a folder: every file in it must be readable, none is read yet.
 
     Raises:
@@ -41,7 +41,7 @@ def open_folder(folder: Path, labels: Sequence[str]) -> FolderSource:
     tops = class_folders(folder)
     counts = {top.name: _count(top) for top in tops if not labels or top.name in labels}
     remedy = _one_level_deeper(tops) or f"Put the photos into {folder}/<class>/, for 2 or more"
-    classes = chosen_classes(counts, labels, f"the folder {folder}", remedy)
+    classes = chosen_classes(counts, labels, f"the folder {folder}", remedy, known)
     return FolderSource(folder, classes, sum(counts[label] for label in classes))
 
 

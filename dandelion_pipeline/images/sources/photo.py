@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -81,7 +81,11 @@ def checked_label(label: str, where: str) -> str:
 
 
 def chosen_classes(
-    counts: Mapping[str, int], wanted: Sequence[str], where: str, remedy: str
+    counts: Mapping[str, int],
+    wanted: Sequence[str],
+    where: str,
+    remedy: str,
+    known: Collection[str] = (),
 ) -> tuple[str, ...]:
     """The classes that hold files, or those of them that are wanted.
 
@@ -90,9 +94,11 @@ def chosen_classes(
         wanted: the classes to take; empty for all.
         where: the place, for the error message.
         remedy: how to arrange photos in such a place.
+        known: classes whose photos the store has already. One of them alone will do, and a new
+            one if it is among ``wanted``.
 
     Raises:
-        SourceError: they are fewer than two, or a wanted one is not there.
+        SourceError: they are fewer than two with those of the store, or a wanted one is not there.
     """
     filled = [checked_label(label, where) for label in sorted(counts) if counts[label]]
     missing = [label for label in wanted if label not in filled]
@@ -101,13 +107,15 @@ def chosen_classes(
     classes = tuple(label for label in filled if not wanted or label in wanted)
     if not classes:
         raise SourceError(where, "it holds no photos", remedy)
-    if len(classes) == 1:
-        raise SourceError(
-            where,
-            f"it holds one class only ({classes[0]}), and one class is nothing to tell apart",
-            remedy,
-        )
-    return classes
+    if len(classes) > 1 or classes[0] in known or (known and wanted):
+        return classes
+    why = (
+        f", and the store knows {', '.join(sorted(known))}; "
+        f"if it is a new class, say LABELS={classes[0]}"
+        if known
+        else ", and one class is nothing to tell apart"
+    )
+    raise SourceError(where, f"it holds one class only ({classes[0]}){why}", remedy)
 
 
 def safe_name(path: str) -> str:

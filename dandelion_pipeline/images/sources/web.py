@@ -1,6 +1,6 @@
 """A web server: one with directory listings, or photos numbered from 00000000 on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -82,7 +82,7 @@ class NumberedSource:
                 yield SourcePhoto(label, f"{number:08d}.jpg", found.data)
 
 
-def open_web(url: str, labels: Sequence[str]) -> PhotoSource:
+def open_web(url: str, labels: Sequence[str], known: Collection[str] = ()) -> PhotoSource:
     """Find out what a web server offers below an address.
 
     Raises:
@@ -96,12 +96,12 @@ def open_web(url: str, labels: Sequence[str]) -> PhotoSource:
     with open_client() as client:
         top = _top(client, base, labels)
         if top.folders and set(labels) <= set(top.folders):
-            return _open_listed(client, base, top, labels)
+            return _open_listed(client, base, top, labels, known)
         if not labels:
             raise _no_listing(base)
         _check_first_numbers(client, base, labels)
         remedy = "Name two classes or more"
-        classes = chosen_classes(dict.fromkeys(labels, _GAP), labels, shown(base), remedy)
+        classes = chosen_classes(dict.fromkeys(labels, _GAP), labels, shown(base), remedy, known)
         return NumberedSource(base, classes)
 
 
@@ -115,13 +115,17 @@ def _top(client: httpx.Client, base: str, labels: Sequence[str]) -> Listing:
 
 
 def _open_listed(
-    client: httpx.Client, base: str, top: Listing, labels: Sequence[str]
+    client: httpx.Client,
+    base: str,
+    top: Listing,
+    labels: Sequence[str],
+    known: Collection[str],
 ) -> ListedSource:
     where, remedy = shown(base), f"Serve the photos below {shown(base)}<class>/"
     names = [checked_label(name, where) for name in top.folders if not labels or name in labels]
     files = {name: _listing(client, top.folders[name]).files for name in names}
     counts = {name: len(found) for name, found in files.items()}
-    return ListedSource(base, chosen_classes(counts, labels, where, remedy), files)
+    return ListedSource(base, chosen_classes(counts, labels, where, remedy, known), files)
 
 
 def _listing(client: httpx.Client, url: str) -> Listing:
