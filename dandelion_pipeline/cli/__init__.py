@@ -11,6 +11,7 @@ import warnings
 import typer
 
 from dandelion_pipeline.cli import classes, conflicts, images, releases, reviews, store
+from dandelion_pipeline.cli.boundary import explained, wants_traceback
 from dandelion_pipeline.cli.predict import predict
 from dandelion_pipeline.cli.report import show_error
 from dandelion_pipeline.cli.run import run
@@ -47,3 +48,8 @@ def main() -> None:
     except DandelionError as error:
         show_error(error)
         sys.exit(INTERRUPTED if isinstance(error, Interrupted) else 1)
+    except Exception as error:
+        if wants_traceback():
+            raise
+        show_error(explained(error))
+        sys.exit(1)

@@ -87,7 +87,9 @@ def _translation(what: str, verb: str, url: str, error: Exception) -> StoreError
     return StoreUnavailable(
         what,
         f"the store did not answer as it should ({_reason(text)})",
-        "Check that it runs and that AWS_ENDPOINT_URL and DANDELION_STORE_URL are right",
+        "If the server is yours, name the file of its certificate authority: AWS_CA_BUNDLE=ca.pem"
+        if "InvalidCertificate" in text
+        else "Check that it runs and that AWS_ENDPOINT_URL and DANDELION_STORE_URL are right",
     )
 
 
@@ -170,6 +172,8 @@ def _reason(text: str) -> str:
 _MEANINGS = {
     "kind: Timeout": "it took too long",
     "InvalidMessage": "it does not speak TLS; is it http instead of https?",
+    "CaUsedAsEndEntity": "its TLS certificate is that of an authority; it needs one of its own, "
+    "signed by that (basicConstraints CA:FALSE)",
     "InvalidCertificate": "its TLS certificate is not trusted",
 }
 
