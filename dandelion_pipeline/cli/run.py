@@ -89,7 +89,7 @@ def _made(
     retrain: bool,
 ) -> Manifest:
     """The model that all photos make now."""
-    source = _source(store, choice)
+    source = chosen_source(store, choice)
     brought = bring_in(store, choice, source, today()) if source else None
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  Dagster takes seconds
 
@@ -121,7 +121,7 @@ def _live_model(store: Store) -> str:
     return f"the live model is still {live.version}" if live else "no model is live yet"
 
 
-def _source(store: Store, choice: SourceChoice) -> PhotoSource | None:
+def chosen_source(store: Store, choice: SourceChoice) -> PhotoSource | None:
     """Where new photos come from; None if the store's own are to be used.
 
     Raises:

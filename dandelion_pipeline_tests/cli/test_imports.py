@@ -3,14 +3,18 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dandelion_pipeline.errors import Refused, ReviewError, SourceError
+from dandelion_pipeline.cli.images import SourceChoice
+from dandelion_pipeline.cli.run import chosen_source
+from dandelion_pipeline.errors import Refused, ReviewError, SettingsError, SourceError
 from dandelion_pipeline.images.clean import CLEAN_IMAGES, clean
+from dandelion_pipeline.images.imports import Imported, last_imports, record_import
 from dandelion_pipeline.images.intake import RAW_IMAGES, take_in, waiting_days
 from dandelion_pipeline.images.landing import today
 from dandelion_pipeline.images.reviews import reviews
@@ -226,6 +230,45 @@ def test_conflicts_are_listed_with_the_ids_to_decide_about(
     dandelion("images", "drop", mine[0]["sha256"], *WHY)
     left = json.loads(dandelion("images", "conflicts", "--json").stdout)
     assert not [row for row in left if row["name"] == "1.jpg"]
+
+
+def test_a_known_source_may_rename_all_its_classes_and_another_one_is_refused(
+    here: Store, folder: Path, imported: Import
+) -> None:
+    for old, new in (("grass", "lawn"), ("moss", "fern")):
+        (folder / old).rename(folder / new)
+    shutil.copytree(folder, folder.with_name("copy"))
+    source = chosen_source(here, SourceChoice(str(folder)))
+    assert source is not None
+    assert source.labels == ("fern", "lawn")
+    with pytest.raises(Refused, match="dandelion classes rename OLD NEW"):
+        chosen_source(here, SourceChoice(str(folder.with_name("copy"))))
+    with pytest.raises(SettingsError, match="nothing to mirror"):
+        chosen_source(here, SourceChoice("", mirror=True))
+
+
+def test_photos_carry_the_groups_and_splits_of_their_source(here: Store, imported: Import) -> None:
+    photos = all_photos(here)
+    assert set(photos["user_group"].to_pylist()) == set(photos["user_split"].to_pylist()) == {""}
+    (record,) = last_imports(here)
+    held = [replace(file, group="ann", split="test") for file in record.files[:1]]
+    record_import(here, Imported(record.facts.source, held, (), today(), "ann"))
+    said = {(row["user_group"], row["user_split"]) for row in all_photos(here).to_pylist()}
+    assert said == {("ann", "test"), ("", "")}
+
+
+def test_a_damaged_import_record_is_found(
+    here: Store, dandelion: Dandelion, imported: Import
+) -> None:
+    assert dandelion("store", "check", "--rehash", "tables").exit_code == 0
+    (found,) = here.list_objects(layout.IMPORTS)
+    here.put(found.key, here.get(found.key)[:-9])
+    answer = dandelion("store", "check", "--rehash", "tables")
+    assert answer.exit_code == 1
+    assert found.key in answer.stdout
+    assert "delete it and import the source again" in str(
+        dandelion("images", "conflicts").exception
+    )
 
 
 def test_the_day_of_an_import_is_today_by_default(here: Store, imported: Import) -> None:
