@@ -24,6 +24,15 @@ class SourcePhoto:
     data: bytes
     """At most one byte more than the decoder accepts."""
 
+    path: str = ""
+    """Where it lies in the source, for messages and import records."""
+
+    group: str = ""
+    """The user's own group (a patient, a plant, a session); photos of one never cross a split."""
+
+    split: str = ""
+    """``train``, ``validation`` or ``test``, where the source says so."""
+
 
 class PhotoSource(Protocol):
     """Photos, read one after the other: memory does not grow with their number."""
