@@ -51,6 +51,8 @@ def bring_in(store: Store, source: PhotoSource, day: str) -> ImportSummary:
         summary = import_photos(
             store, source, day, on_photo=lambda done: bar.update(task, completed=done)
         )
+    for sentence in source.notes.sentences():
+        say("import", sentence)
     say("import", f"{summary.copied} photos copied, {summary.skipped} skipped (landed before)")
     return summary
 
