@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -171,30 +172,23 @@ def _key(path: Path, root: Path) -> str:
 
 
 def _list_with_boto3(backend: S3Store, prefix: str, error: Exception) -> Listed:
-    try:
-        from boto3.session import Session  # noqa: PLC0415  the serving image has no boto3
-        from botocore import UNSIGNED  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-    except ImportError:
-        raise error from None
     config: dict[str, Any] = dict(backend.config)
     options: dict[str, Any] = dict(backend.client_options or {})
-    credentials = backend.credential_provider
-    session = getattr(credentials, "session", None) or Session()
-    client = session.client(
-        "s3",
-        endpoint_url=config.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL"),
-        region_name=config.get("region") or os.environ.get("AWS_REGION"),
-        aws_access_key_id=config.get("access_key_id"),
-        aws_secret_access_key=config.get("secret_access_key"),
-        aws_session_token=config.get("session_token") or config.get("token"),
-        verify=not options.get("allow_invalid_certificates"),
-        config=Config(
-            s3={"addressing_style": "path"},
-            signature_version=UNSIGNED if config.get("skip_signature") else None,
-        ),
-    )
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        client = _boto3_client(
+            getattr(backend.credential_provider, "session", None),
+            config.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL"),
+            config.get("region") or os.environ.get("AWS_REGION"),
+            config.get("access_key_id"),
+            config.get("secret_access_key"),
+            config.get("session_token") or config.get("token"),
+            signs=not config.get("skip_signature"),
+            verify=not options.get("allow_invalid_certificates"),
+        )
+    except ImportError:  # the serving image has no boto3
+        raise error from None
     start = str(backend.prefix or "").strip("/")
     root = f"{start}/" if start else ""
     pages = client.get_paginator("list_objects_v2").paginate(
@@ -208,6 +202,37 @@ def _list_with_boto3(backend: S3Store, prefix: str, error: Exception) -> Listed:
     except (BotoCoreError, ClientError):
         raise error from None
     return again
+
+
+@lru_cache(maxsize=4)  # making one takes a third of a second
+def _boto3_client(
+    session: object,
+    endpoint: str | None,
+    region: str | None,
+    key: str | None,
+    secret: str | None,
+    token: str | None,
+    *,
+    signs: bool,
+    verify: bool,
+) -> Any:  # noqa: ANN401  (boto3 has no types)
+    from boto3.session import Session  # noqa: PLC0415
+    from botocore import UNSIGNED  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    chosen: Any = session or Session()
+    return chosen.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+        verify=verify,
+        config=Config(
+            s3={"addressing_style": "path"}, signature_version=None if signs else UNSIGNED
+        ),
+    )
 
 
 def _add_object(again: Listed, one: dict[str, Any], root: str) -> None:

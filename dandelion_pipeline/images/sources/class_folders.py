@@ -59,21 +59,20 @@ def from_folders(
 
 
 def _wrapping(files: Sequence[Entry]) -> str:
-    """The folders around all class folders, as ``a/b/``; they say nothing of a class."""
-    base = ""
+    """The folders around all class folders, as ``a/b/``; they say nothing of a class.
+
+    A single folder is one, if some folder in it holds two or more; else it is the only class.
+    """
+    base, inside = "", [e.path.split("/") for e in files]
+    depth = 0
     while True:
-        inside = [e.path[len(base) :].split("/") for e in files if e.path.startswith(base)]
-        tops = {parts[0] for parts in inside if len(parts) > 1}
-        nexts = {parts[1] for parts in inside if len(parts) > 2}  # noqa: PLR2004
-        if len(tops) != 1 or (len(nexts) < 2 and not _only_folders(inside)):  # noqa: PLR2004
+        deeper = [parts for parts in inside if len(parts) > depth + 1]
+        tops = {parts[depth] for parts in deeper}
+        if len(tops) > 1 and 2 * len(deeper) >= len(inside):
             return base
-        base += f"{tops.pop()}/"
-
-
-def _only_folders(inside: Sequence[Sequence[str]]) -> bool:
-    """Whether a single folder holds a single folder that holds several."""
-    deep = [parts for parts in inside if len(parts) > 3]  # noqa: PLR2004
-    return len({parts[2] for parts in deep}) > 1
+        if len(tops) != 1 or 2 * len(deeper) < len(inside):
+            return ""
+        base, inside, depth = f"{base}{tops.pop()}/", deeper, depth + 1
 
 
 def _split_folders(tops: dict[str, list[Entry]], start: int) -> set[str]:
