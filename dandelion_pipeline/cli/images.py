@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -68,12 +68,13 @@ class SourceChoice:
         Args:
             known: the classes that the store holds.
         """
-        said: dict[str, Any] = {
-            "keep_splits": self.keep_splits,
-            "group_pattern": self.group_pattern,
-        }
-        given = {name: value for name, value in said.items() if value}
-        return open_source(self.spec, labels=self.labels, known=known, **given)
+        return open_source(
+            self.spec,
+            labels=self.labels,
+            known=known,
+            keep_splits=self.keep_splits,
+            group_pattern=self.group_pattern,
+        )
 
 
 @app.callback()
@@ -118,6 +119,8 @@ def bring_in(store: Store, choice: SourceChoice, source: PhotoSource, day: str) 
             on_photo=lambda done: bar.update(task, completed=done),
             earlier=_earlier(store, address),
         )
+    for sentence in source.notes.sentences():
+        say("import", sentence)
     say("import", f"{summary.copied} photos copied, {summary.skipped} skipped (landed before)")
     files = [file if choice.keep_splits else replace(file, split="") for file in summary.files]
     imported = Imported(address, files, choice.labels, day, me(), _unread(source))
@@ -135,8 +138,7 @@ def bring_in(store: Store, choice: SourceChoice, source: PhotoSource, day: str) 
 
 def _unread(source: PhotoSource) -> tuple[str, ...]:
     """The paths of files that are there and could not be read: they are not gone."""
-    notes = getattr(source, "notes", None)
-    return tuple(getattr(notes, "odd", ()))
+    return tuple(source.notes.odd)
 
 
 def _earlier(store: Store, address: str) -> dict[str, set[str]]:

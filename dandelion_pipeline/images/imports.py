@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -88,7 +89,8 @@ class Imported:
     day: str
     who: str
     unread: Collection[str] = ()
-    """Paths of files that are there and could not be read: nobody knows that they are gone."""
+    """Paths of files and folders that are there and could not be read: nobody knows that what
+    lies there is gone."""
 
 
 def last_import(store: Store, source: str) -> ImportRecord | None:
@@ -195,11 +197,14 @@ def _merged(before: Iterable[SourceFile], imported: Imported, *, mirror: bool) -
     """What a source holds now, and what it held before, by path."""
     files = {file.key: file for file in imported.files}
     here = {file.sha256 for file in imported.files}
+    unread = {path.rstrip("/") for path in imported.unread}
+    nothing = imported.source.removeprefix("file://") in unread  # the place itself
     for file in before:
         if file.key in files:
             continue
         skipped = imported.labels and file.label not in imported.labels
-        if skipped or file.path in imported.unread:  # nobody has looked there
+        above = {file.path, *map(str, PurePosixPath(file.path).parents)}
+        if skipped or nothing or above & unread:  # nobody has looked there
             files[file.key] = file
             continue
         is_gone = file.sha256 not in here

@@ -14,7 +14,6 @@ from dandelion_pipeline.images.changes import SourceFile
 from dandelion_pipeline.images.intake import intake_rows
 from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.failures import is_key
 from dandelion_pipeline.storage.store import Store, sha256_hex
 
 FIRST_DAY = "2025-01-01"
@@ -81,10 +80,14 @@ def landed_photos(store: Store) -> set[tuple[str, str]]:
     taken_in = {row["key"] for row in rows}
     waiting = {
         o.key: place[1]
-        for o in store.list_objects(layout.LANDING)
-        if o.key not in taken_in and is_key(o.key) and (place := layout.split_landing_key(o.key))
+        for o in store.survey(layout.LANDING).objects
+        if o.key not in taken_in and (place := layout.split_landing_key(o.key))
     }
-    known.update((waiting[key], sha256_hex(data)) for key, data in store.get_many(waiting))
+    known.update(
+        (waiting[key], sha256_hex(data))
+        for key, data in store.read_many(waiting)
+        if isinstance(data, bytes)
+    )
     return known
 
 
@@ -109,7 +112,7 @@ class _Landing:
     def __init__(self, store: Store, day: str) -> None:
         self._store = store
         self._day = day
-        self._taken = {o.key for o in store.list_objects(layout.landing_day(day))}
+        self._taken = {o.key for o in store.survey(layout.landing_day(day)).objects}
         self._under_way: dict[str, SourcePhoto] = {}
 
     def put_all(self, photos: Iterable[SourcePhoto]) -> Iterator[SourcePhoto]:

@@ -18,6 +18,9 @@ from dandelion_pipeline.errors import (
     StoreUnavailable,
 )
 
+ODD_NAME = "object with invalid path"
+"""What obstore says of a listing that holds a name that it cannot read."""
+
 
 class KeyTaken(StoreError):
     """Never leaves `dandelion_pipeline.storage`: `Store.put_if_absent` answers False instead."""
@@ -82,7 +85,7 @@ def _translation(what: str, verb: str, url: str, error: Exception) -> StoreError
         )
     if any(os.strerror(code) in text for code in _IMPOSSIBLE):
         return StoreError(what, f"the folder cannot hold it ({_reason(text)})", _OTHER_NAME)
-    if "object with invalid path" in text:  # a listing holds a name that obstore cannot read
+    if ODD_NAME in text:  # a listing holds a name that obstore cannot read
         return StoreError(what, f"an object there has an odd name ({_reason(text)})", _RENAME)
     return StoreUnavailable(
         what,

@@ -247,6 +247,21 @@ def test_a_known_source_may_rename_all_its_classes_and_another_one_is_refused(
         chosen_source(here, SourceChoice("", mirror=True))
 
 
+def test_splits_and_groups_of_the_source_are_kept_on_request(
+    here: Store, dandelion: Dandelion, tmp_path: Path
+) -> None:
+    for split, numbers in (("train", (1, 2)), ("test", (3, 4))):
+        put(tmp_path / "sorted" / split, "grass", numbers[0])
+        put(tmp_path / "sorted" / split, "moss", numbers[1])
+    for options, splits in (((), {""}), (("--keep-splits",), {"train", "test"})):
+        pattern = ("--group-pattern", r"(\d)\.jpg")
+        given = ("images", "import", str(tmp_path / "sorted"), *options, *pattern)
+        assert dandelion(*given).exit_code == 0
+        (record,) = last_imports(here)
+        assert {file.split for file in record.files if file.held} == splits
+        assert {file.group for file in record.files} == {"1", "2", "3", "4"}
+
+
 def test_photos_carry_the_groups_and_splits_of_their_source(here: Store, imported: Import) -> None:
     photos = all_photos(here)
     assert set(photos["user_group"].to_pylist()) == set(photos["user_split"].to_pylist()) == {""}

@@ -136,6 +136,14 @@ def test_what_an_import_of_some_classes_did_not_look_at_is_not_gone(local: Store
     assert rows(local, "a/1", "b/3") == {"1": [("a", True)], "3": [("b", False)]}
 
 
+@pytest.mark.parametrize("unread", ["b", "b/", "b/2", "/here"])
+def test_what_could_not_be_read_is_not_gone(local: Store, unread: str) -> None:
+    record(local, "a/1", "b/2", "b/3")
+    partly = Imported(HERE, files("a/1", "b/3"), (), "2025-05-02", "ann", [unread])
+    assert record_import(local, partly, mirror=True).gone == 0
+    assert rows(local, "b/2") == {"2": [("b", True)]}
+
+
 def test_the_latest_source_that_says_something_gives_the_group_and_the_split(local: Store) -> None:
     def say(source: str, said: Mapping[str, tuple[str, str]]) -> None:
         held: Iterable[SourceFile] = [

@@ -1,4 +1,4 @@
-"""What every source of photos offers, and the classes and names that all of them accept."""
+"""What every source of photos offers, and the names that all of them give."""
 
 import hashlib
 import unicodedata
@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from dandelion_pipeline.errors import SourceError
+from dandelion_pipeline.images.sources.entries import Notes
 
-_LONGEST_LABEL = 64
 _LONGEST_STEM = 120  # bytes: with what is added, any file system takes the name
 
 
@@ -45,39 +45,23 @@ class PhotoSource(Protocol):
     def count(self) -> int | None:
         """The number of files, where it is known before they are read."""
 
+    @property
+    def notes(self) -> Notes:
+        """What is ignored or cannot be read, and how the folders were understood."""
+
+    @property
+    def keep_splits(self) -> bool:
+        """Whether the user wants the source's own splits kept."""
+
     def describe(self) -> str:
         """What this is, for people."""
 
     def __iter__(self) -> Iterator[SourcePhoto]:
-        """Read the files.
+        """Read the files. One that cannot be read is added to the notes, and the others go on.
 
         Raises:
-            SourceError: a file cannot be read.
             SourceUnavailable: the place stopped answering.
         """
-
-
-def checked_label(label: str, where: str) -> str:
-    """A class name that can be part of a key.
-
-    Raises:
-        SourceError: it cannot.
-    """
-    kinds = {unicodedata.category(c)[0] for c in label if c not in " -_."}
-    if (
-        kinds <= {"L", "N", "M"}
-        and kinds
-        and not label.startswith(".")
-        and label == label.strip()
-        and len(label) <= _LONGEST_LABEL
-    ):
-        return label
-    raise SourceError(
-        f"the class {label!r} in {where}",
-        "its name is no class name: letters, digits, spaces and - _ . are, up to "
-        f"{_LONGEST_LABEL} of them, without a dot at the start",
-        "Rename it",
-    )
 
 
 def chosen_classes(
@@ -100,7 +84,7 @@ def chosen_classes(
     Raises:
         SourceError: they are fewer than two with those of the store, or a wanted one is not there.
     """
-    filled = [checked_label(label, where) for label in sorted(counts) if counts[label]]
+    filled = [label for label in sorted(counts) if counts[label]]
     missing = [label for label in wanted if label not in filled]
     if missing:
         raise SourceError(where, f"there are no photos of the class {missing[0]!r} in it", remedy)
