@@ -15,6 +15,7 @@ STORE ?=
 MIRROR ?=
 KEEP_SPLITS ?=
 GROUPS ?=
+MERGE_CASE ?=
 
 # A value as one word of the shell, whatever is in it: a path may hold an apostrophe or a dollar.
 quoted = '$(subst ','\'',$(1))'
@@ -34,7 +35,7 @@ run: .venv/installed
 	@$(BIN)/dandelion run --images $(call quoted,$(IMAGES)) --labels $(call quoted,$(LABELS)) \
 		$(if $(PRESET),--preset "$(PRESET)") $(if $(RETRAIN),--retrain) $(if $(STORE),--store "$(STORE)") \
 		$(if $(MIRROR),--mirror) $(if $(filter force,$(MIRROR)),--force) \
-		$(if $(KEEP_SPLITS),--keep-splits) $(if $(GROUPS),--group-pattern $(call quoted,$(GROUPS)))
+		$(if $(MERGE_CASE),--merge-case) $(if $(KEEP_SPLITS),--keep-splits) $(if $(GROUPS),--group-pattern $(call quoted,$(GROUPS)))
 
 up: .venv/installed
 	@exec $(BIN)/dandelion up $(if $(STORE),--store "$(STORE)")

@@ -12,7 +12,7 @@ import typer
 from dandelion_pipeline.cli.changes import require_most_are_there, say_changes
 from dandelion_pipeline.cli.decisions import me
 from dandelion_pipeline.cli.report import progress, say
-from dandelion_pipeline.errors import SettingsError
+from dandelion_pipeline.errors import Refused, SettingsError
 from dandelion_pipeline.images.imports import Imported, last_import, plan_import, record_import
 from dandelion_pipeline.images.landing import (
     FIRST_DAY,
@@ -40,6 +40,9 @@ Force = Annotated[
 KeepSplits = Annotated[
     bool, typer.Option("--keep-splits", help="Test photos of the source stay test photos.")
 ]
+MergeCase = Annotated[
+    bool, typer.Option("--merge-case", help="Classes that differ in capitals alone are one.")
+]
 GroupPattern = Annotated[
     str,
     typer.Option(
@@ -61,6 +64,7 @@ class SourceChoice:
     force: bool = False
     keep_splits: bool = False
     group_pattern: str = ""
+    merge_case: bool = False
 
     def open(self, known: Collection[str]) -> PhotoSource:
         """What can be wrong with the source is found out here; see `open_source`.
@@ -74,6 +78,7 @@ class SourceChoice:
             known=known,
             keep_splits=self.keep_splits,
             group_pattern=self.group_pattern,
+            merge_case=self.merge_case,
         )
 
 
@@ -91,10 +96,13 @@ def import_(
     force: Force = False,
     keep_splits: KeepSplits = False,
     group_pattern: GroupPattern = "",
+    merge_case: MergeCase = False,
 ) -> None:
     """Copy photos to the landing folder; those that landed before are skipped."""
     day = checked_day(day) if day else today()
-    choice = SourceChoice(source, split_labels(labels), mirror, force, keep_splits, group_pattern)
+    choice = SourceChoice(
+        source, split_labels(labels), mirror, force, keep_splits, group_pattern, merge_case
+    )
     store = open_store(load_settings().store)
     bring_in(store, choice, choice.open(known_classes(store)), day)
     say("next", f"materialise raw_images for {day}, or run `make run`")
@@ -109,7 +117,7 @@ def bring_in(store: Store, choice: SourceChoice, source: PhotoSource, day: str) 
         Refused: the source is to be mirrored, and more than half of its photos are gone.
     """
     say("import", source.describe())
-    address = source_address(choice.spec)
+    address, sentences = source_address(choice.spec), len(source.notes.said)
     with progress("import") as bar:
         task = bar.add_task("import", total=source.count)
         summary = import_photos(
@@ -123,22 +131,19 @@ def bring_in(store: Store, choice: SourceChoice, source: PhotoSource, day: str) 
         say("import", sentence)
     say("import", f"{summary.copied} photos copied, {summary.skipped} skipped (landed before)")
     files = [file if choice.keep_splits else replace(file, split="") for file in summary.files]
-    imported = Imported(address, files, choice.labels, day, me(), _unread(source))
+    was_cut = len(source.notes.said) > sentences  # a server that was given up half-way, and why
+    unread = (*source.notes.odd, *([address] if was_cut else []))
+    imported = Imported(address, files, choice.labels, day, me(), unread)
     if choice.mirror and not choice.force:
         planned = plan_import(store, imported, mirror=True).changes
         try:
             require_most_are_there(planned, source.describe())
-        except BaseException:
+        except Refused:
             record_import(store, imported)  # what landed, landed
             raise
     changes = record_import(store, imported, mirror=choice.mirror)
     say_changes(changes, shlex.quote(choice.spec), mirror=choice.mirror)
     return summary
-
-
-def _unread(source: PhotoSource) -> tuple[str, ...]:
-    """The paths of files that are there and could not be read: they are not gone."""
-    return tuple(source.notes.odd)
 
 
 def _earlier(store: Store, address: str) -> dict[str, set[str]]:

@@ -11,6 +11,7 @@ from dandelion_pipeline.cli.images import (
     Force,
     GroupPattern,
     KeepSplits,
+    MergeCase,
     Mirror,
     SourceChoice,
     bring_in,
@@ -59,12 +60,15 @@ def run(
     force: Force = False,
     keep_splits: KeepSplits = False,
     group_pattern: GroupPattern = "",
+    merge_case: MergeCase = False,
     kind: StoreOption = "",
     s3_port: S3PortOption = 8333,
 ) -> None:
     """Bring photos in, train on all there are, and publish the model if it is good enough."""
     started = time.monotonic()
-    choice = SourceChoice(images, split_labels(labels), mirror, force, keep_splits, group_pattern)
+    choice = SourceChoice(
+        images, split_labels(labels), mirror, force, keep_splits, group_pattern, merge_case
+    )
     with chosen_store(kind, s3_port, may_join=True) as (settings, _):
         store = open_store(settings.store)
         try:

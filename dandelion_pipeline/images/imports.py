@@ -90,7 +90,7 @@ class Imported:
     who: str
     unread: Collection[str] = ()
     """Paths of files and folders that are there and could not be read: nobody knows that what
-    lies there is gone."""
+    lies there is gone. With the source's address among them, nothing is known to be gone."""
 
 
 def last_import(store: Store, source: str) -> ImportRecord | None:
@@ -198,7 +198,8 @@ def _merged(before: Iterable[SourceFile], imported: Imported, *, mirror: bool) -
     files = {file.key: file for file in imported.files}
     here = {file.sha256 for file in imported.files}
     unread = {path.rstrip("/") for path in imported.unread}
-    nothing = imported.source.removeprefix("file://") in unread  # the place itself
+    place = imported.source.rstrip("/")
+    nothing = bool(unread & {place, place.removeprefix("file://")})
     for file in before:
         if file.key in files:
             continue

@@ -136,7 +136,7 @@ def test_what_an_import_of_some_classes_did_not_look_at_is_not_gone(local: Store
     assert rows(local, "a/1", "b/3") == {"1": [("a", True)], "3": [("b", False)]}
 
 
-@pytest.mark.parametrize("unread", ["b", "b/", "b/2", "/here"])
+@pytest.mark.parametrize("unread", ["b", "b/", "b/2", "/here", HERE])
 def test_what_could_not_be_read_is_not_gone(local: Store, unread: str) -> None:
     record(local, "a/1", "b/2", "b/3")
     partly = Imported(HERE, files("a/1", "b/3"), (), "2025-05-02", "ann", [unread])
