@@ -166,7 +166,7 @@ def _is_known(store: Store, spec: str) -> bool:
 
 def _check_count(source: PhotoSource) -> None:
     """Refuse what can never make a data set, before anything is copied."""
-    needed = SMALLEST_CLASS * len(source.labels)
+    needed = SMALLEST_CLASS * 2  # a third class that is too small is no reason to copy nothing
     if source.count is not None and source.count < needed:
         raise DatasetError(
             source.describe(),
