@@ -12,11 +12,19 @@ LABELS ?=
 PRESET ?=
 RETRAIN ?=
 STORE ?=
+MIRROR ?=
+KEEP_SPLITS ?=
+GROUPS ?=
+MERGE_CASE ?=
+
+# A value as one word of the shell, whatever is in it: a path may hold an apostrophe or a dollar.
+quoted = '$(subst ','\'',$(1))'
 
 .PHONY: help run up compose-up compose-down backup restore check-stack test test-stack bench lint format lock clean
 
 help:
 	@echo "make run [IMAGES=folder|url] [PRESET=fast|best]   photos in, a published model out"
+	@echo "make run IMAGES=… MIRROR=1                        and leave out what the folder holds no more"
 	@echo "make up                                           the API, the page, Dagster and MLflow"
 	@echo "make run STORE=s3, make up STORE=s3               the same on an S3 server of their own"
 	@echo "make compose-up [PROFILES=airflow]                the whole stack in containers"
@@ -24,8 +32,10 @@ help:
 	@echo "make test | test-stack | lint | bench | format | lock"
 
 run: .venv/installed
-	@$(BIN)/dandelion run --images "$(IMAGES)" --labels "$(LABELS)" \
-		$(if $(PRESET),--preset "$(PRESET)") $(if $(RETRAIN),--retrain) $(if $(STORE),--store "$(STORE)")
+	@$(BIN)/dandelion run --images $(call quoted,$(IMAGES)) --labels $(call quoted,$(LABELS)) \
+		$(if $(PRESET),--preset "$(PRESET)") $(if $(RETRAIN),--retrain) $(if $(STORE),--store "$(STORE)") \
+		$(if $(MIRROR),--mirror) $(if $(filter force,$(MIRROR)),--force) \
+		$(if $(MERGE_CASE),--merge-case) $(if $(KEEP_SPLITS),--keep-splits) $(if $(GROUPS),--group-pattern $(call quoted,$(GROUPS)))
 
 up: .venv/installed
 	@exec $(BIN)/dandelion up $(if $(STORE),--store "$(STORE)")

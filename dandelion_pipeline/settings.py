@@ -106,6 +106,27 @@ class Settings(BaseSettings):
         return self.folder / "cache"
 
 
+def absolute_folder(variable: str, path: str) -> Path:
+    """The folder that a variable names, absolute: ``~`` and relative paths are fine.
+
+    Raises:
+        SettingsError: databases cannot lie there.
+    """
+    try:
+        folder = Path(path).expanduser().resolve()
+    except (RuntimeError, OSError, ValueError) as error:  # no such user, a loop of links, a NUL
+        raise SettingsError(
+            f"the folder {path!r}", f"it cannot be found ({error})", f"Correct {variable}"
+        ) from None
+    if "?" in str(folder):
+        raise SettingsError(
+            f"the folder {folder}",
+            "its path holds a question mark, which ends the path in the address of a database",
+            f"Set {variable} to a folder without one",
+        )
+    return folder
+
+
 def load_settings() -> Settings:
     """Read the settings from the environment.
 
@@ -113,7 +134,9 @@ def load_settings() -> Settings:
         SettingsError: a variable has a value that makes no sense.
     """
     try:
-        return Settings()
+        settings = Settings()
+        absolute_folder("DANDELION_HOME", str(settings.home))
+        return settings
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(

@@ -10,7 +10,8 @@ import warnings
 
 import typer
 
-from dandelion_pipeline.cli import images, releases, reviews, store
+from dandelion_pipeline.cli import classes, conflicts, images, releases, reviews, store
+from dandelion_pipeline.cli.boundary import explained, wants_traceback
 from dandelion_pipeline.cli.predict import predict
 from dandelion_pipeline.cli.report import show_error
 from dandelion_pipeline.cli.run import run
@@ -30,6 +31,8 @@ app.command("predict")(predict)
 for command in (reviews.suspects, reviews.relabel, reviews.drop, reviews.keep, reviews.reviews):
     images.app.command()(command)
 images.app.command("accept")(reviews.accept_day)
+images.app.command()(conflicts.conflicts)
+app.add_typer(classes.app, name="classes")
 app.add_typer(images.app, name="images")
 app.add_typer(releases.app, name="releases")
 app.add_typer(store.app, name="store")
@@ -45,3 +48,8 @@ def main() -> None:
     except DandelionError as error:
         show_error(error)
         sys.exit(INTERRUPTED if isinstance(error, Interrupted) else 1)
+    except Exception as error:
+        if wants_traceback():
+            raise
+        show_error(explained(error))
+        sys.exit(1)

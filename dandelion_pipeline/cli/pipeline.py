@@ -12,8 +12,8 @@ from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
 from dandelion_pipeline.defs.tracking import MLFLOW_STATUS, close_runs, ensure_experiment
 from dandelion_pipeline.defs.training import TrainedModelConfig
-from dandelion_pipeline.errors import DandelionError, TrackingUnavailable
-from dandelion_pipeline.settings import Settings
+from dandelion_pipeline.errors import DandelionError, SettingsError, TrackingUnavailable
+from dandelion_pipeline.settings import Settings, absolute_folder
 from dandelion_pipeline.training.config import TrainingConfig
 
 _INSTANCE = """\
@@ -47,12 +47,28 @@ run_retries:
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Make the embedded instance's folder unless `DAGSTER_HOME` names another."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.dagster_home)))
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.write_text(_INSTANCE)
+    """Make the embedded instance's folder unless `DAGSTER_HOME` names another.
+
+    Dagster takes an absolute path alone, so that of `DAGSTER_HOME` is made one.
+
+    Raises:
+        SettingsError: the folder cannot be used.
+    """
+    given = os.environ.get("DAGSTER_HOME")
+    home = absolute_folder("DAGSTER_HOME", given) if given else settings.dagster_home
+    os.environ["DAGSTER_HOME"] = str(home)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        config = home / "dagster.yaml"
+        if not config.exists():
+            config.write_text(_INSTANCE)
+    except OSError as error:
+        raise SettingsError(
+            f"Dagster's folder {home}",
+            f"it cannot be used ({error.strerror})",
+            f"Correct {'DAGSTER_HOME' if given else 'DANDELION_HOME'}, free space, or give this "
+            "user the permission to write there",
+        ) from None
     return home
 
 

@@ -1,8 +1,8 @@
 """`dandelion images relabel|drop|keep|reviews|accept`: what people decide about photos."""
 
 import json
-from collections import defaultdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,77 +12,96 @@ from rich.text import Text
 
 from dandelion_pipeline.cli.decisions import AsJson, Reason, Who, me
 from dandelion_pipeline.cli.images import checked_day
+from dandelion_pipeline.cli.photo_choice import (
+    FIND_IDS,
+    SHOWN_ID,
+    Photos,
+    read_labels,
+    read_list,
+)
 from dandelion_pipeline.cli.report import out, say
 from dandelion_pipeline.errors import ReviewError
 from dandelion_pipeline.images import reviews as log
 from dandelion_pipeline.images.acceptance import Acceptance, accept
-from dandelion_pipeline.images.clean import CLEAN_IMAGES
 from dandelion_pipeline.images.intake import RAW_IMAGES
 from dandelion_pipeline.images.reviews import Decision
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.storage.tables import last_table, read_snapshot, read_table
+from dandelion_pipeline.storage.tables import last_table, read_snapshot
 from dandelion_pipeline.training.dataset import suspects_of
 
-SHORTEST_ID = 8
-_SHOWN_ID = 12
+_LIST = "IDs or file names, one a line, instead of ID."
+_LABELS = "CSV of IDs or file names and labels, instead of ID and LABEL."
+_SHOWN = 10
 
 Photo = Annotated[
-    str, typer.Argument(metavar="ID", help="The SHA-256, or the first 8 digits or more.")
+    str,
+    typer.Argument(
+        metavar="ID", help="The SHA-256, its first 8 digits or more, or the name of the file."
+    ),
 ]
+NoList = Annotated[Path | None, typer.Option("--from-list", metavar="FILE", help=_LIST)]
+Labels = Annotated[Path | None, typer.Option("--from-list", metavar="FILE", help=_LABELS)]
 
 
 def relabel(
-    photo: Photo,
-    label: Annotated[str, typer.Argument(help="The label that is right.")],
     reason: Reason,
+    photo: Photo = "",
+    label: Annotated[str, typer.Argument(help="The label that is right.")] = "",
+    from_list: Labels = None,
     new_class: Annotated[
         bool, typer.Option("--new-class", help="There are no photos of this class yet.")
     ] = False,
     who: Who = "",
 ) -> None:
-    """Give a photo another label, whatever folder it came in."""
+    """Give photos another label, whatever folder they came in."""
+    _require_one(photo and label, from_list, "ID LABEL")
     store = open_store(load_settings().store)
-    photos = _labels(store)
-    sha256 = _found(photos, photo)
-    classes = {name for labels in photos.values() for name in labels}
-    if label not in classes and not new_class:
+    photos = Photos.of(store)
+    wanted = read_labels(from_list) if from_list else [(photo, label)]
+    chosen = [(photos.find(one), label) for one, label in wanted]
+    classes = {name for labels in photos.labels.values() for name in labels}
+    unknown = [label for _, label in chosen if label not in classes]
+    if unknown and not new_class:
         raise ReviewError(
-            f"the label {label!r}",
+            f"the label {unknown[0]!r}",
             f"no photo has it; there are {', '.join(sorted(classes))}",
             "Choose one of these, or add --new-class",
         )
-    if photos[sha256] == {label}:
+    sha256 = chosen[0][0]
+    if not from_list and photos.labels[sha256] == {label}:
         raise ReviewError(
-            f"photo {sha256[:_SHOWN_ID]}",
+            f"photo {sha256[:SHOWN_ID]}",
             f"its label is {label} already",
-            f"To confirm that: `dandelion images keep {sha256[:_SHOWN_ID]} --reason …`",
+            f"To confirm that: `dandelion images keep {sha256[:SHOWN_ID]} --reason …`",
         )
-    _decide(store, "relabel", sha256, label, who, reason)
+    _decide(store, "relabel", chosen, who, reason)
 
 
-def drop(photo: Photo, reason: Reason, who: Who = "") -> None:
-    """Leave a photo out of all data sets from now on."""
+def drop(reason: Reason, photo: Photo = "", from_list: NoList = None, who: Who = "") -> None:
+    """Leave photos out of all data sets from now on."""
+    _require_one(photo, from_list, "ID")
     store = open_store(load_settings().store)
-    photos = _labels(store)
-    sha256 = _found(photos, photo)
-    _decide(store, "drop", sha256, min(photos[sha256]), who, reason)
+    photos = Photos.of(store)
+    chosen = photos.find_all(read_list(from_list) if from_list else [photo])
+    _decide(store, "drop", [(one, min(photos.labels[one])) for one in chosen], who, reason)
 
 
 def keep(photo: Photo, reason: Reason, who: Who = "") -> None:
     """Confirm the label of a photo: it is no suspect any more."""
     store = open_store(load_settings().store)
-    photos = _labels(store)
-    sha256 = _found(photos, photo)
-    if len(photos[sha256]) > 1:
+    photos = Photos.of(store)
+    sha256 = photos.find(photo)
+    labels = photos.labels[sha256]
+    if len(labels) > 1:
         raise ReviewError(
-            f"photo {sha256[:_SHOWN_ID]}",
-            f"it came as {' and as '.join(sorted(photos[sha256]))}",
-            f"Say which is right: `dandelion images relabel {sha256[:_SHOWN_ID]} LABEL --reason …`",
+            f"photo {sha256[:SHOWN_ID]}",
+            f"it came as {' and as '.join(sorted(labels))}",
+            f"Say which is right: `dandelion images relabel {sha256[:SHOWN_ID]} LABEL --reason …`",
         )
-    _decide(store, "keep", sha256, min(photos[sha256]), who, reason)
+    _decide(store, "keep", [(sha256, min(labels))], who, reason)
 
 
 def reviews(as_json: AsJson = False) -> None:
@@ -100,7 +119,7 @@ def reviews(as_json: AsJson = False) -> None:
     table.add_column("why (who)")
     for review in decided:
         when = review.when[:16].replace("T", " ")
-        photo, why = review.sha256[:_SHOWN_ID], f"{review.why} ({review.who})"
+        photo, why = review.sha256[:SHOWN_ID], f"{review.why} ({review.who})"
         cells = (str(review.number), review.decision, photo, review.label, when, why)
         table.add_row(*map(Text, cells))
     out.print(table)
@@ -125,7 +144,7 @@ def suspects(as_json: AsJson = False) -> None:
     table = Table("photo", "label", "suggested", "quality", "file", box=box.SIMPLE_HEAD)
     for row in rows:
         quality = f"{row['label_quality']:.3f}"
-        cells = (row["sha256"][:_SHOWN_ID], row["label"], row["suggested_label"], quality)
+        cells = (row["sha256"][:SHOWN_ID], row["label"], row["suggested_label"], quality)
         table.add_row(*map(Text, (*cells, row["name"])))
     out.print(table)
     say("next", "dandelion images relabel|keep|drop ID … --reason …")
@@ -155,37 +174,21 @@ def accept_day(
     Pipeline(settings).ingest(day)
 
 
-def _decide(store: Store, decision: Decision, sha256: str, label: str, who: str, why: str) -> None:
-    review = log.decide(store, decision, sha256, label, who=who or me(), why=why)
-    say(decision, f"{sha256[:_SHOWN_ID]} {label}, as review {review.number}")
+def _decide(
+    store: Store, decision: Decision, photos: list[tuple[str, str]], who: str, why: str
+) -> None:
+    decided = log.decide_all(store, decision, photos, who=who or me(), why=why)
+    for review in decided[:_SHOWN]:
+        say(decision, f"{review.sha256[:SHOWN_ID]} {review.label}, as review {review.number}")
+    if len(decided) > _SHOWN:
+        say(decision, f"and {len(decided) - _SHOWN} more: `dandelion images reviews` lists all")
     say("next", "the next training applies it: make run")
 
 
-def _labels(store: Store) -> dict[str, set[str]]:
-    """The labels that each photo has now, by its SHA-256."""
-    by_photo = log.latest(log.reviews(store))
-    labels: defaultdict[str, set[str]] = defaultdict(set)
-    for found in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/"):
-        photos = log.apply(read_table(store, found.key), by_photo)
-        columns = (photos[name].to_pylist() for name in ("sha256", "label"))
-        for sha256, label in zip(*columns, strict=True):
-            labels[sha256].add(label)
-    return dict(labels)
-
-
-def _found(photos: dict[str, set[str]], wanted: str) -> str:
-    """The one photo whose SHA-256 begins like that."""
-    found = sorted(sha256 for sha256 in photos if sha256.startswith(wanted.lower()))
-    if len(wanted) < SHORTEST_ID or len(found) > 1:
+def _require_one(given: str, from_list: Path | None, arguments: str) -> None:
+    if bool(given) == bool(from_list):
         raise ReviewError(
-            f"photo {wanted!r}",
-            f"that is too short; {len(found)} photos begin like that",
-            f"Give {SHORTEST_ID} digits of the SHA-256 or more",
+            "the photos",
+            "none is named" if not given else "they are named twice",
+            f"Give either {arguments} or --from-list FILE; {FIND_IDS[0].lower()}{FIND_IDS[1:]}",
         )
-    if not found:
-        raise ReviewError(
-            f"photo {wanted!r}",
-            f"none of the {len(photos)} photos that were taken in has a SHA-256 like that",
-            "Copy the id from the data report, or from the table of clean_images",
-        )
-    return found[0]

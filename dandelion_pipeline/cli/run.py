@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dandelion_pipeline.cli.images import LABELS_HELP, SOURCE_HELP, bring_in, split_labels
+from dandelion_pipeline.cli.images import (
+    LABELS_HELP,
+    SOURCE_HELP,
+    Force,
+    GroupPattern,
+    KeepSplits,
+    MergeCase,
+    Mirror,
+    SourceChoice,
+    bring_in,
+    split_labels,
+)
 from dandelion_pipeline.cli.report import out, say, show_model
 from dandelion_pipeline.cli.store_choice import S3PortOption, StoreOption, chosen_store
 from dandelion_pipeline.errors import (
@@ -14,11 +25,14 @@ from dandelion_pipeline.errors import (
     DatasetError,
     Interrupted,
     Refused,
+    SettingsError,
     SourceError,
 )
-from dandelion_pipeline.images.intake import REJECTED, intake_rows, real_labels, waiting_days
+from dandelion_pipeline.images.imports import last_import
+from dandelion_pipeline.images.intake import REJECTED, intake_rows, waiting_days
 from dandelion_pipeline.images.landing import FIRST_DAY, ImportSummary, is_ingested, today
-from dandelion_pipeline.images.sources import PhotoSource, open_source
+from dandelion_pipeline.images.source_address import source_address
+from dandelion_pipeline.images.sources import PhotoSource
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import Manifest
@@ -27,7 +41,7 @@ from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
 from dandelion_pipeline.training.dataset import SMALLEST_CLASS
-from dandelion_pipeline.training.photos import preview_dataset
+from dandelion_pipeline.training.photos import known_classes, preview_dataset
 
 if TYPE_CHECKING:
     from dandelion_pipeline.cli.pipeline import Pipeline
@@ -42,15 +56,23 @@ def run(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train even if nothing changed.")
     ] = False,
+    mirror: Mirror = False,
+    force: Force = False,
+    keep_splits: KeepSplits = False,
+    group_pattern: GroupPattern = "",
+    merge_case: MergeCase = False,
     kind: StoreOption = "",
     s3_port: S3PortOption = 8333,
 ) -> None:
     """Bring photos in, train on all there are, and publish the model if it is good enough."""
     started = time.monotonic()
+    choice = SourceChoice(
+        images, split_labels(labels), mirror, force, keep_splits, group_pattern, merge_case
+    )
     with chosen_store(kind, s3_port, may_join=True) as (settings, _):
         store = open_store(settings.store)
         try:
-            manifest = _made(settings, store, images, split_labels(labels), preset, retrain=retrain)
+            manifest = _made(settings, store, choice, preset, retrain=retrain)
         except KeyboardInterrupt:
             raise Interrupted(
                 "the run",
@@ -65,15 +87,14 @@ def run(
 def _made(
     settings: Settings,
     store: Store,
-    images: str,
-    labels: list[str],
+    choice: SourceChoice,
     preset: Preset | None,
     *,
     retrain: bool,
 ) -> Manifest:
     """The model that all photos make now."""
-    source = _source(store, images, labels)
-    brought = bring_in(store, source, today()) if source else None
+    source = chosen_source(store, choice)
+    brought = bring_in(store, choice, source, today()) if source else None
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  Dagster takes seconds
 
     pipeline = Pipeline(settings)
@@ -104,13 +125,17 @@ def _live_model(store: Store) -> str:
     return f"the live model is still {live.version}" if live else "no model is live yet"
 
 
-def _source(store: Store, images: str, labels: list[str]) -> PhotoSource | None:
+def chosen_source(store: Store, choice: SourceChoice) -> PhotoSource | None:
     """Where new photos come from; None if the store's own are to be used.
 
     Raises:
-        Refused: the source knows none of the classes that the store holds.
+        Refused: the source is new and knows none of the classes that the store holds.
     """
-    known = real_labels(store)
+    known, images = known_classes(store), choice.spec
+    if choice.mirror and not images:
+        raise SettingsError(
+            "MIRROR=1", "no IMAGES given, so there is nothing to mirror", "Add IMAGES=…"
+        )
     if not images and known:
         say(
             "import",
@@ -119,28 +144,35 @@ def _source(store: Store, images: str, labels: list[str]) -> PhotoSource | None:
         return None
     if not images:
         say("import", "no IMAGES given: using a GENERATED SAMPLE of dandelions and grass")
-    source = open_source(images, labels=labels)
-    _check_count(source)
-    if images and known and known.isdisjoint(source.labels):
+    source = choice.open(known)
+    if not known:
+        _check_count(source)
+    elif images and known.isdisjoint(source.labels) and not _is_known(store, images):
+        names = ", ".join(sorted(known))
         raise Refused(
             f"the photos of {', '.join(source.labels)}",
-            f"the store holds {', '.join(sorted(known))}, and one store makes one classifier",
+            f"the store holds {names}, and one store makes one classifier",
             "Give the new classes a store of their own, for example with "
-            "DANDELION_HOME=.dandelion-other in front of the command",
+            "DANDELION_HOME=.dandelion-other in front of the command. If they are the same classes "
+            "under other names: `dandelion classes rename OLD NEW --reason …` for each first",
         )
     return source
 
 
+def _is_known(store: Store, spec: str) -> bool:
+    """Whether photos of this source were imported before: then it has renamed its classes."""
+    return last_import(store, source_address(spec)) is not None
+
+
 def _check_count(source: PhotoSource) -> None:
     """Refuse what can never make a data set, before anything is copied."""
-    needed = SMALLEST_CLASS * len(source.labels)
+    needed = SMALLEST_CLASS * 2  # a third class that is too small is no reason to copy nothing
     if source.count is not None and source.count < needed:
         raise DatasetError(
             source.describe(),
             f"that is too few: each class needs at least {SMALLEST_CLASS}, "
             f"and some 100 make a useful model",
-            "Add photos; to add a few to those that the store holds, run "
-            "`dandelion images import` with this source, then `make run`",
+            "Add photos and run the same command again",
         )
 
 
@@ -150,7 +182,8 @@ def _check_accepted(
     """Refuse to train on what was there before if nothing of the source is a photo."""
     if source is None or brought is None:
         return
-    mine = [r for r in intake_rows(store) if (r["label"], r["sha256"]) in brought.photos]
+    hashes = {file.sha256 for file in brought.files}
+    mine = [row for row in intake_rows(store) if row["sha256"] in hashes]
     if mine and all(row["status"] == REJECTED for row in mine):
         raise SourceError(
             source.describe(),

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -20,6 +20,7 @@ from dandelion_pipeline.images.kept import FRESH
 from dandelion_pipeline.release import upkeep as models
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage import layout, upkeep
+from dandelion_pipeline.storage.listing import Listed, OddObject
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.upkeep import Damage, Orphan
@@ -102,6 +103,9 @@ class _Findings:
     counts: dict[str, tuple[int, int]] = field(default_factory=dict)
     orphans: list[Orphan] = field(default_factory=list)
     damage: list[Damage] = field(default_factory=list)
+    odd: list[OddObject] = field(default_factory=list)
+    """Folder markers, and what has a name that is no key: passed over everywhere."""
+
     rehashed: dict[str, int] = field(default_factory=dict)
 
     def document(self) -> dict[str, object]:
@@ -109,6 +113,7 @@ class _Findings:
             "objects": {k: {"count": n, "bytes": size} for k, (n, size) in self.counts.items()},
             "orphans": [_row(orphan) for orphan in self.orphans],
             "damage": [{"name": damage.name, "why": damage.why} for damage in self.damage],
+            "odd": [{"name": odd.key, "why": odd.reason} for odd in self.odd],
             "rehashed": self.rehashed,
         }
 
@@ -122,6 +127,10 @@ class _Findings:
         if self.orphans:
             out.print(_orphan_table(self.orphans))
             say("orphans", f"{len(self.orphans)}; `dandelion store gc` removes the old ones")
+        for odd in self.odd[:_SHOWN]:
+            say("odd", f"{odd.key!r}: {odd.reason}")
+        if len(self.odd) > _SHOWN:
+            say("odd", f"{len(self.odd) - _SHOWN} more (--json lists all)")
         for damage in self.damage:
             out.print(Text.assemble(("damaged  ", "bold red"), f"{damage.name}: {damage.why}"))
         for kind, number in self.rehashed.items():
@@ -131,7 +140,9 @@ class _Findings:
 
 def _inspect(store: Store, rehash: set[Kind], *, quiet: bool) -> _Findings:
     chosen = set(Kind) if Kind.ALL in rehash else set(rehash)
-    findings = _Findings(_counts(store), upkeep.unfinished_writes(store))
+    below = {prefix: store.survey(prefix) for prefix in (layout.LANDING, *layout.OURS)}
+    findings = _Findings(_counts(below), upkeep.unfinished_writes(store))
+    findings.odd = [odd for listed in below.values() for odd in listed.odd]
     try:
         findings.orphans += photos.orphans(store)
         findings.damage += photos.missing(store)
@@ -143,7 +154,14 @@ def _inspect(store: Store, rehash: set[Kind], *, quiet: bool) -> _Findings:
         findings.damage.append(Damage(error.what, error.why))
     _look_at_models(store, findings, reading=Kind.MODELS in chosen, quiet=quiet)
     if Kind.TABLES in chosen:
-        _rehash(findings, Kind.TABLES, upkeep.damaged_tables(store), layout.TABLES, quiet=quiet)
+        _rehash(
+            findings,
+            Kind.TABLES,
+            upkeep.damaged_tables(store),
+            layout.TABLES,
+            layout.IMPORTS,
+            quiet=quiet,
+        )
     if Kind.PHOTOS in chosen:
         _rehash(findings, Kind.PHOTOS, photos.damaged(store), layout.IMAGES, quiet=quiet)
     return findings
@@ -162,11 +180,11 @@ def _rehash(
     findings: _Findings,
     kind: Kind,
     results: Iterable[Damage | None],
-    prefix: str,
-    *,
+    *prefixes: str,
     quiet: bool,
 ) -> None:
-    looked = list(_watched(results, kind, findings.counts[prefix][0], quiet=quiet))
+    total = sum(findings.counts[prefix][0] for prefix in prefixes)
+    looked = list(_watched(results, kind, total, quiet=quiet))
     findings.damage += [damage for damage in looked if damage]
     findings.rehashed[kind] = len(looked)
 
@@ -181,9 +199,8 @@ def _orphans(store: Store) -> list[Orphan]:
     ]
 
 
-def _counts(store: Store) -> dict[str, tuple[int, int]]:
-    listings = {prefix: store.list_objects(prefix) for prefix in (layout.LANDING, *layout.OURS)}
-    return {k: (len(found), sum(o.size for o in found)) for k, found in listings.items()}
+def _counts(below: Mapping[str, Listed]) -> dict[str, tuple[int, int]]:
+    return {k: (len(v.objects), sum(o.size for o in v.objects)) for k, v in below.items()}
 
 
 def _watched(results: Iterable[T], what: str, total: int, *, quiet: bool) -> Iterator[T]:

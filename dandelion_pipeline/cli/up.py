@@ -76,7 +76,7 @@ def _serve(services: Sequence[Service], server: LocalS3 | None, store: Sequence[
     """Run the services until a signal, or until one of them or the S3 server ends."""
     manager = Manager()
     for service in services:
-        command = " ".join(f"'{part}'" for part in service.command)
+        command = shlex.join(service.command)  # paths may hold apostrophes
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **service.env}
         folder = service.folder and str(service.folder)
         manager.add_process(service.name, f"exec {command}", env=environment, cwd=folder)

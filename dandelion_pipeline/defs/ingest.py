@@ -39,7 +39,7 @@ REJECTED_LOGGED = 5
 def raw_images(
     context: dg.AssetExecutionContext, config: BatchConfig, store: StoreResource
 ) -> Iterator[dg.Output[pa.Table] | dg.AssetCheckResult]:
-    """Every file of a day's landing folder: accepted, duplicate, or rejected with its reason.
+    """Every file of a day's landing folder: accepted, duplicate, ignored, or rejected, and why.
 
     Accepted photos are kept under the hash of their content, so nothing is stored twice.
     """

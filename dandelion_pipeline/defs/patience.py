@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import re
+import shlex
 import sqlite3
 import threading
 import time
@@ -127,14 +128,41 @@ class PatientMlflow:
             message = f"it took more than {self._seconds:g} seconds"
             raise TrackingUnavailable(*self._said(message)) from None
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
-            raise Declined(*self._said(str(error).partition("\n")[0])) from error
+            why = str(error).partition("\n")[0].partition(" NOTE: ")[0]
+            raise Declined(*self._said(why)) from error
 
     def _said(self, why: str) -> tuple[str, str, str]:
         return (
             without_password(f"{self._purpose} at {self._uri}"),
             without_password(why.rstrip(".")),
-            "The release log is not affected. See that MLflow runs and that MLFLOW_TRACKING_URI "
-            "names it; the registry is brought up to date with the next release",
+            self._remedy(why),
+        )
+
+    def _remedy(self, why: str) -> str:
+        """What to do; an embedded database is a file, and a server is somebody's to look after."""
+        if not self._uri.startswith("sqlite:"):
+            return (
+                "The release log is not affected. See that MLflow runs and that "
+                "MLFLOW_TRACKING_URI names it; the registry is brought up to date with the next "
+                "release"
+            )
+        file = self._uri.removeprefix("sqlite:///")
+        if "database schema" in why:
+            return (
+                "Another version of MLflow made this file. If an older one did: copy the file, and "
+                f"run `mlflow db upgrade {shlex.quote(self._uri)}`. Otherwise move {file} away: a "
+                "new one is made; photos, models and releases are not in it"
+            )
+        if any(word in why for word in ("locked", "busy")):
+            return f"Another process writes {file}: run the same command again"
+        if any(word in why for word in ("not a database", "malformed")):
+            return (
+                f"Move {file} away: a new one is made; the curves of earlier runs are no longer "
+                "listed, and photos, models and releases are not in it"
+            )
+        return (
+            f"See that this user may write {file} and its folder, and that the disk is not full; "
+            "the release log is not affected"
         )
 
 

@@ -22,7 +22,7 @@ import dagster as dg
 import mlflow
 from dagster_mlflow.resources import MlFlow
 from mlflow import MlflowClient
-from mlflow.entities import Run, RunStatus
+from mlflow.entities import LifecycleStage, Run, RunStatus
 
 from dandelion_pipeline.defs.patience import PatientMlflow, one_try_each
 from dandelion_pipeline.errors import TrackingUnavailable
@@ -33,7 +33,9 @@ EXPERIMENT = "dandelion"
 PATIENCE_S = 14.0
 """How long opening or closing a run waits for MLflow, all its answers together."""
 
-_TAKEN = frozenset({"RESOURCE_ALREADY_EXISTS"})
+_TAKEN = frozenset({"RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"})
+"""What MLflow says when another process has just made or restored the experiment."""
+
 _log = logging.getLogger(__name__)
 
 MLFLOW_STATUS = {
@@ -196,6 +198,9 @@ def _terminate(client: MlflowClient, run_id: str, status: str) -> None:
 def ensure_experiment(settings: Settings) -> None:
     """Make the experiment; the embedded one keeps its files under `DANDELION_HOME`.
 
+    One that was deleted in MLflow's page is restored: its name stays taken until it is deleted for
+    good, and no run can begin in it.
+
     Any number of processes may do so at once.
 
     Raises:
@@ -206,7 +211,15 @@ def ensure_experiment(settings: Settings) -> None:
 
 
 def _make_experiment(client: MlflowClient, settings: Settings) -> None:
-    if client.get_experiment_by_name(EXPERIMENT) is None:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None and found.lifecycle_stage == LifecycleStage.DELETED:
+        client.restore_experiment(found.experiment_id)
+        _log.warning(
+            "MLflow's experiment %s had been deleted; it is restored with its runs. To be rid of "
+            "runs, delete these and not the experiment.",
+            EXPERIMENT,
+        )
+    elif found is None:
         embedded = settings.tracking_uri.startswith("sqlite:")
         location = (settings.mlflow_artifacts / EXPERIMENT).as_uri() if embedded else None
         client.create_experiment(EXPERIMENT, artifact_location=location)

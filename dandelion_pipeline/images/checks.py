@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dandelion_pipeline.errors import CheckFailed
 from dandelion_pipeline.images.acceptance import Acceptance
-from dandelion_pipeline.images.intake import REJECTED
+from dandelion_pipeline.images.intake import IGNORED, REJECTED
 
 REJECTION_RATE = "rejection_rate"
 BRIGHTNESS_DRIFT, SIZE_DRIFT, CLASS_DRIFT = DRIFTS = (
@@ -74,17 +74,18 @@ class BatchLimits(BaseModel):
 
 
 def check_rejections(raw: pa.Table, limits: BatchLimits) -> Finding:
-    """Whether too many of a day's files are no photos.
+    """Whether too many of a day's files are no photos. Ignored files do not count.
 
     Args:
         raw: a table of `intake.RAW_SCHEMA`.
         limits: the bounds.
     """
     rejected = raw.filter(pc.equal(raw["status"], REJECTED))
-    says = f"{rejected.num_rows} of {raw.num_rows} files were rejected"
+    files = raw.num_rows - raw.filter(pc.equal(raw["status"], IGNORED)).num_rows
+    says = f"{rejected.num_rows} of {files} files were rejected"
     if rejected.num_rows:
         says += f", such as {rejected['name'][0].as_py()}: {rejected['detail'][0].as_py()}"
-    rate = rejected.num_rows / max(1, raw.num_rows)
+    rate = rejected.num_rows / max(1, files)
     if rejected.num_rows <= limits.few_rejected:
         rate = 0.0
         says += f" (up to {limits.few_rejected} do not count)"

@@ -4,15 +4,19 @@ This is what the legacy Airflow DAG does. It stands on the base dependencies alo
 that is all the Airflow image has.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from dandelion_pipeline.errors import SettingsError
-from dandelion_pipeline.images.sources.folder import class_folders, files_below, read_photo
-from dandelion_pipeline.images.sources.photo import checked_label, safe_name
+from dandelion_pipeline.errors import SettingsError, SourceError
+from dandelion_pipeline.images.decode import MAX_BYTES
+from dandelion_pipeline.images.sources.class_folders import from_folders
+from dandelion_pipeline.images.sources.entries import Notes, ignored_as
+from dandelion_pipeline.images.sources.folder import check_is_folder, files_below, read_start
+from dandelion_pipeline.images.sources.labels import checked_label, one_spelling, tidied
+from dandelion_pipeline.images.sources.photo import safe_name
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 
@@ -32,15 +36,18 @@ class Upload:
     waiting: dict[str, int]
     """Photos that are left for other days."""
 
+    odd: dict[str, str] = field(default_factory=dict)
+    """What could not be read, and why, by path. The next upload tries it again."""
+
 
 def scan(folder: Path) -> dict[str, int]:
-    """Count the files of each class in a drop folder; hidden ones are left aside.
+    """Count the photos of each class in a drop folder; what is no photo is left aside.
 
     Raises:
         SourceError: the folder is missing, cannot be read, or holds no class folders, or the
             name of one is no class name.
     """
-    return {label: len(names) for label, names in _photos(folder).items()}
+    return {label: len(names) for label, names in _photos(folder, Notes(), ()).items()}
 
 
 def share(
@@ -87,29 +94,36 @@ def upload(store: Store, folder: Path, day: str, each: int = SHARE) -> Upload:
 
     Raises:
         SettingsError: the day or the share makes no sense.
-        SourceError: see `scan`; or a photo cannot be read.
+        SourceError: see `scan`.
         StoreError: the store refused.
         StoreUnavailable: the store did not answer. What was uploaded stays.
     """
     _check(day, each)
-    photos = _photos(folder)
+    notes = Notes()
     landed = _landed(store)
+    photos = _photos(folder, notes, landed)
     lacking = share(photos, landed, day, each)
-    objects = (
-        (layout.landing_photo(day, label, name), read_photo(photos[label][name]))
-        for label, names in lacking.items()
-        for name in names
-    )
+
+    def objects() -> Iterator[tuple[str, bytes]]:
+        for label, names in lacking.items():
+            for name in names:
+                try:
+                    data = read_start(photos[label][name], MAX_BYTES + 1)
+                except OSError as error:  # the next upload tries it again
+                    notes.odd[str(photos[label][name])] = error.strerror or str(error)
+                else:
+                    yield layout.landing_photo(day, label, name), data
+
     uploaded = dict.fromkeys(photos, 0)
     present = {label: len(landed[label][day]) for label in photos}
-    for key, written in store.put_many(objects, if_absent=True):
+    for key, written in store.put_many(objects(), if_absent=True):
         _, label, _ = layout.split_landing_key(key) or ("", "", "")
         (uploaded if written else present)[label] += 1
     waiting = {
         label: len(set(paths).difference(*landed[label].values())) - len(lacking[label])
         for label, paths in photos.items()
     }
-    return Upload(day, uploaded, present, waiting)
+    return Upload(day, uploaded, present, waiting, notes.odd)
 
 
 def _check(day: str, each: int) -> None:
@@ -127,25 +141,41 @@ def _check(day: str, each: int) -> None:
         )
 
 
-def _photos(folder: Path) -> dict[str, dict[str, Path]]:
+def _photos(folder: Path, notes: Notes, known: Iterable[str]) -> dict[str, dict[str, Path]]:
     """The files by class and by the name that they have in the store."""
     folder = folder.expanduser().absolute()
-    return {
-        checked_label(top.name, f"the folder {folder}"): dict(_named(top))
-        for top in class_folders(folder)
-    }
+    check_is_folder(folder)
+    where, remedy = f"the folder {folder}", f"Put photos into {folder}/<class>/"
+    files = [e for e in files_below(folder, notes) if notes.takes(e.path)]
+    if not files and not notes.odd:
+        raise SourceError(where, "it is empty", remedy)
+    placed = from_folders(files, notes, where, remedy, wrapped=False)
+    # Nobody is there to be asked: names that differ in capitals alone are one class.
+    spelled = one_spelling(Counter(p.label for p in placed), known, where, merge_case=True)
+    photos: dict[str, dict[str, Path]] = {label: {} for label in sorted(set(spelled.values()))}
+    for p in placed:
+        named = photos[spelled[p.label]]
+        name = safe_name(p.rest)
+        named[safe_name(p.entry.path) if name in named else name] = folder / p.entry.path
+    for top in sorted(folder.iterdir()):  # a class whose photos are still to come
+        label = tidied(top.name)
+        if top.is_dir() and _is_empty(top) and not ignored_as(f"{top.name}/1.jpg"):
+            photos.setdefault(checked_label(label, where), {})
+    return photos
 
 
-def _named(top: Path) -> Iterator[tuple[str, Path]]:
-    for path in files_below(top):
-        yield safe_name(path.relative_to(top).as_posix()), path
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:  # it is among the notes already
+        return False
 
 
 def _landed(store: Store) -> dict[str, dict[str, set[str]]]:
     landed: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for found in store.list_objects(layout.LANDING):
+    for found in store.survey(layout.LANDING).objects:
         place = layout.split_landing_key(found.key)
-        if place is not None:
+        if place is not None and ignored_as("/".join(place[1:]), found.size) is None:
             day, label, name = place
-            landed[label][day].add(name)
+            landed[tidied(label)][day].add(name)
     return landed

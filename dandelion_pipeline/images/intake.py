@@ -1,8 +1,8 @@
-"""The intake of a day: each file of its landing folder is accepted, a duplicate, or rejected."""
+"""The intake of a day: each landed file is accepted, a duplicate, ignored, or rejected."""
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -12,18 +12,41 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion_pipeline.errors import ImageRefused
+from dandelion_pipeline.errors import ImageRefused, StoreError
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.kept import keep
 from dandelion_pipeline.images.sample import is_sample
+from dandelion_pipeline.images.spelling import RAW_IMAGES, spelling
+from dandelion_pipeline.images.verdicts import (
+    ACCEPTED,
+    DUPLICATE,
+    IGNORED,
+    REJECTED,
+    UNREADABLE,
+    Verdict,
+    by_name,
+    of_odd,
+)
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.ahead import run_ahead
-from dandelion_pipeline.storage.failures import is_key
 from dandelion_pipeline.storage.store import Store, StoredObject, sha256_hex
 from dandelion_pipeline.storage.tables import read_table
 
-RAW_IMAGES = "raw_images"
-ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
+__all__ = [
+    "ACCEPTED",
+    "DUPLICATE",
+    "IGNORED",
+    "RAW_IMAGES",
+    "RAW_SCHEMA",
+    "REJECTED",
+    "Intake",
+    "counts",
+    "intake_rows",
+    "real_labels",
+    "take_in",
+    "waiting_days",
+    "waiting_files",
+]
 
 _CHUNK = 1_000  # rows that are Python objects at once: some 2 MB
 
@@ -50,7 +73,7 @@ class Intake:
     """What the intake of a day's landing folder did."""
 
     table: pa.Table
-    """One row a file, of `RAW_SCHEMA`: accepted, duplicate or rejected."""
+    """One row a file, of `RAW_SCHEMA`: accepted, duplicate, rejected or ignored."""
 
     read: int
     """Files that were new or changed since the last intake."""
@@ -73,28 +96,27 @@ def take_in(
         before: the table of the day's last intake; its files are not read again.
         on_photo: called with the files done and the files to do.
     """
-    fresh, known = _fresh(store.list_objects(layout.landing_day(day)), before)
-    odd = [_row(file, b"", _UNREADABLE) for file in fresh if not is_key(file.key)]
-    files = deque(file for file in fresh if is_key(file.key))
-    del fresh  # for the listing of 100,000 files makes room for their table as it grows
-    judged, stored = _judge_all(store, files, on_photo)
-    table = pa.concat_tables([known, judged, pa.Table.from_pylist(odd, schema=RAW_SCHEMA)])
-    return Intake(_with_duplicates(table), read=judged.num_rows + len(odd), stored=stored)
+    listed = store.survey(layout.landing_day(day))
+    spelled = spelling(store, day, before, listed.objects)
+    fresh, known = _fresh(listed.objects, before)
+    unread = [_row(file, b"", verdict, spelled) for file, verdict in map(of_odd, listed.odd)]
+    files: deque[StoredObject] = deque()
+    for file in fresh:
+        verdict = by_name(file)
+        if verdict:
+            unread.append(_row(file, b"", verdict, spelled))
+        else:
+            files.append(file)
+    del fresh, listed  # so a listing of 100,000 files makes room for their table as it grows
+    judged, stored = _judge_all(store, files, spelled, on_photo)
+    table = pa.concat_tables([known, judged, pa.Table.from_pylist(unread, schema=RAW_SCHEMA)])
+    return Intake(_with_duplicates(table), read=judged.num_rows + len(unread), stored=stored)
 
 
 def counts(table: pa.Table) -> dict[str, int]:
     """Files by status."""
     counted = {one["values"]: one["counts"] for one in table["status"].value_counts().to_pylist()}
-    return {name: counted.get(name, 0) for name in (ACCEPTED, DUPLICATE, REJECTED)}
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    status: str
-    reason: str = ""
-    detail: str = ""
-    format: str = ""
-    is_sample: bool = False
+    return {name: counted.get(name, 0) for name in (ACCEPTED, DUPLICATE, REJECTED, IGNORED)}
 
 
 def intake_rows(store: Store) -> list[dict[str, str]]:
@@ -116,9 +138,9 @@ def waiting_files(store: Store) -> dict[str, list[StoredObject]]:
     """Files that no intake has seen as they are now, by the day of their landing folder."""
     seen = {(row["key"], row["modified"]) for row in intake_rows(store)}
     waiting: dict[str, list[StoredObject]] = defaultdict(list)
-    for found in store.list_objects(layout.LANDING):
+    for found in store.survey(layout.LANDING).objects:
         place = layout.split_landing_key(found.key)
-        if place and (found.key, _modified(found)) not in seen:
+        if place and by_name(found) is None and (found.key, _modified(found)) not in seen:
             waiting[place[0]].append(found)
     return dict(sorted(waiting.items()))
 
@@ -136,13 +158,18 @@ def _fresh(
         return found, RAW_SCHEMA.empty_table()
     row = pc.index_in(pa.array([o.key for o in found], pa.string()), before["key"].combine_chunks())
     modified = pa.array([_modified(o) for o in found], pa.string())
-    same = pc.fill_null(pc.equal(before["modified"].take(row), modified), fill_value=False)
+    read_before = pc.not_equal(before["reason"], UNREADABLE).take(row)  # else it is tried again
+    same = pc.and_(pc.equal(before["modified"].take(row), modified), read_before)
+    same = pc.fill_null(same, fill_value=False)
     fresh = [o for o, is_same in zip(found, same.to_pylist(), strict=True) if not is_same]
     return fresh, before.take(row.filter(same.combine_chunks()))
 
 
 def _judge_all(
-    store: Store, files: deque[StoredObject], on_photo: Callable[[int, int], None]
+    store: Store,
+    files: deque[StoredObject],
+    spelled: Mapping[str, str],
+    on_photo: Callable[[int, int], None],
 ) -> tuple[pa.Table, int]:
     """Read, judge and keep, each with the number of threads that suits it. Takes all files.
 
@@ -157,9 +184,9 @@ def _judge_all(
             under_way.append(files.popleft())
             yield under_way[-1].key
 
-    contents = store.get_many(keys())
+    contents = store.read_many(keys())
     judged = run_ahead(
-        lambda item: (_row(*item, _verdict(*item)), item[1]),
+        lambda item: (_row(*item, _verdict(*item), spelled), _bytes(item[1])),
         ((under_way.popleft(), data) for _, data in contents),
         size_of=lambda item: item[0].size,
         concurrency=os.cpu_count() or 1,
@@ -181,32 +208,34 @@ def _judge_all(
     return pa.Table.from_batches(batches, schema=RAW_SCHEMA), stored
 
 
-def _row(file: StoredObject, data: bytes, verdict: _Verdict) -> dict[str, object]:
+def _bytes(data: bytes | StoreError) -> bytes:
+    return b"" if isinstance(data, StoreError) else data
+
+
+def _row(
+    file: StoredObject, data: bytes | StoreError, verdict: Verdict, spelled: Mapping[str, str]
+) -> dict[str, object]:
     day, label, name = layout.split_landing_key(file.key) or ("", "", file.key)
     return {
         "key": file.key,
         "day": day,
-        "label": label,
+        "label": spelled.get(label, label),
         "name": name,
         "size": file.size,
         "modified": _modified(file),
-        "sha256": sha256_hex(data),
+        "sha256": sha256_hex(_bytes(data)),
         **asdict(verdict),
     }
 
 
-_UNREADABLE = _Verdict(REJECTED, "unreadable name", "its name ends in # and digits; rename it")
-_MISPLACED = _Verdict(REJECTED, "misplaced", "it does not lie in landing/<day>/<label>/")
-
-
-def _verdict(file: StoredObject, data: bytes) -> _Verdict:
-    if layout.split_landing_key(file.key) is None:
-        return _MISPLACED
+def _verdict(file: StoredObject, data: bytes | StoreError) -> Verdict:
+    if isinstance(data, StoreError):
+        return Verdict(REJECTED, UNREADABLE, f"it cannot be read: {data.why}")
     try:
         photo = decode(data)
     except ImageRefused as refusal:
-        return _Verdict(REJECTED, refusal.reason, str(refusal))
-    return _Verdict(ACCEPTED, format=photo.format, is_sample=is_sample(photo))
+        return Verdict(REJECTED, refusal.reason, str(refusal))
+    return Verdict(ACCEPTED, format=photo.format, is_sample=is_sample(photo))
 
 
 def _with_duplicates(table: pa.Table) -> pa.Table:
@@ -217,6 +246,7 @@ def _with_duplicates(table: pa.Table) -> pa.Table:
     ).as_py():  # else it would lie there twice
         table = table.take(pc.sort_indices(keys))
     status = np.where(pc.equal(table["status"], REJECTED), 2, 0).astype(np.int8)
+    status[np.asarray(pc.equal(table["status"], IGNORED), dtype=bool)] = 3
     rows = _repeated(table["sha256"])
     rows = rows[status[rows] == 0]
     seen: set[tuple[str, str]] = set()
@@ -227,7 +257,7 @@ def _with_duplicates(table: pa.Table) -> pa.Table:
         status[row] = identity in seen
         seen.add(identity)
     at = RAW_SCHEMA.get_field_index("status")
-    said = pa.array([ACCEPTED, DUPLICATE, REJECTED]).take(pa.array(status))
+    said = pa.array([ACCEPTED, DUPLICATE, REJECTED, IGNORED]).take(pa.array(status))
     return table.set_column(at, RAW_SCHEMA.field(at), said)
 
 

@@ -1,17 +1,19 @@
 """Photos on their way in, from a source to a day's landing folder.
 
-Nothing is copied that is there already: a photo is known by its content and its label.
+Nothing is copied that is there already: a photo is known by its content and its label. Nor is a
+photo that its source has moved to another label: the record of the import says so (see
+`imports`), and the photo that landed earlier has the new label from then on.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from dandelion_pipeline.images.changes import SourceFile
 from dandelion_pipeline.images.intake import intake_rows
 from dandelion_pipeline.images.sources import SourcePhoto
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.failures import is_key
 from dandelion_pipeline.storage.store import Store, sha256_hex
 
 FIRST_DAY = "2025-01-01"
@@ -23,10 +25,10 @@ class ImportSummary:
 
     copied: int
     skipped: int
-    """Photos that the store has already, under the same label."""
+    """Photos that the store has already, under the same label or moved by this source."""
 
-    photos: frozenset[tuple[str, str]]
-    """Label and SHA-256 of everything that the source held."""
+    files: tuple[SourceFile, ...]
+    """Everything that the source held."""
 
 
 def import_photos(
@@ -34,6 +36,7 @@ def import_photos(
     photos: Iterable[SourcePhoto],
     day: str,
     on_photo: Callable[[int], None] = lambda done: None,
+    earlier: Mapping[str, Set[str]] | None = None,
 ) -> ImportSummary:
     """Copy photos to the landing folder of a day, except those that landed before.
 
@@ -42,18 +45,23 @@ def import_photos(
         photos: where from.
         day: ``YYYY-MM-DD``.
         on_photo: called with the number of photos seen so far.
+        earlier: the labels under which earlier imports found the source's photos, by SHA-256.
     """
     known = landed_photos(store)
     seen: set[tuple[str, str]] = set()
+    files: list[SourceFile] = []
     copied = skipped = 0
 
     def new_photos() -> Iterator[SourcePhoto]:
         nonlocal skipped
         for photo in photos:
-            identity = (photo.label, sha256_hex(photo.data))
+            sha256 = sha256_hex(photo.data)
+            identity = (photo.label, sha256)
             is_new = identity not in known and identity not in seen
             seen.add(identity)
-            if is_new:
+            files.append(_file(photo, sha256))
+            was = (earlier or {}).get(sha256, frozenset())
+            if is_new and not any((label, sha256) in known for label in was):
                 yield photo
             else:
                 skipped += 1
@@ -62,7 +70,7 @@ def import_photos(
     for _ in _Landing(store, day).put_all(new_photos()):
         copied += 1
         on_photo(copied + skipped)
-    return ImportSummary(copied, skipped, frozenset(seen))
+    return ImportSummary(copied, skipped, tuple(files))
 
 
 def landed_photos(store: Store) -> set[tuple[str, str]]:
@@ -72,11 +80,20 @@ def landed_photos(store: Store) -> set[tuple[str, str]]:
     taken_in = {row["key"] for row in rows}
     waiting = {
         o.key: place[1]
-        for o in store.list_objects(layout.LANDING)
-        if o.key not in taken_in and is_key(o.key) and (place := layout.split_landing_key(o.key))
+        for o in store.survey(layout.LANDING).objects
+        if o.key not in taken_in and (place := layout.split_landing_key(o.key))
     }
-    known.update((waiting[key], sha256_hex(data)) for key, data in store.get_many(waiting))
+    known.update(
+        (waiting[key], sha256_hex(data))
+        for key, data in store.read_many(waiting)
+        if isinstance(data, bytes)
+    )
     return known
+
+
+def second_name(sha256: str, name: str) -> str:
+    """What a photo is called in a landing folder where its name is taken by another one."""
+    return f"{sha256[:12]}-{PurePosixPath(name).name}"
 
 
 def today() -> str:
@@ -95,7 +112,7 @@ class _Landing:
     def __init__(self, store: Store, day: str) -> None:
         self._store = store
         self._day = day
-        self._taken = {o.key for o in store.list_objects(layout.landing_day(day))}
+        self._taken = {o.key for o in store.survey(layout.landing_day(day)).objects}
         self._under_way: dict[str, SourcePhoto] = {}
 
     def put_all(self, photos: Iterable[SourcePhoto]) -> Iterator[SourcePhoto]:
@@ -115,5 +132,10 @@ class _Landing:
         return key, photo.data
 
     def _second_choice(self, photo: SourcePhoto) -> str:
-        name = f"{sha256_hex(photo.data)[:12]}-{PurePosixPath(photo.name).name}"
+        name = second_name(sha256_hex(photo.data), photo.name)
         return layout.landing_photo(self._day, photo.label, name)
+
+
+def _file(photo: SourcePhoto, sha256: str) -> SourceFile:
+    path = photo.path or f"{photo.label}/{photo.name}"
+    return SourceFile(path, photo.label, photo.name, sha256, photo.group, photo.split)

@@ -50,22 +50,44 @@ def decide(
     Raises:
         ReviewError: there is no such reason.
     """
+    return decide_all(store, decision, [(sha256, label)], who=who, why=why)[0]
+
+
+def decide_all(
+    store: Store, decision: Decision, photos: Iterable[tuple[str, str]], *, who: str, why: str
+) -> list[Review]:
+    """Write the same decision down about several photos.
+
+    Args:
+        store: where the photos lie.
+        decision: as in `decide`.
+        photos: SHA-256 and label of each.
+        who: a person.
+        why: the reason, as in `decide`.
+
+    Raises:
+        ReviewError: there is no such reason.
+    """
     check_reason(why)
     log = _log(store)
-    number = log.highest() + 1
-    while True:
-        entry = Review(
-            number=number,
-            decision=decision,
-            sha256=sha256,
-            label=label,
-            who=who,
-            when=datetime.now(UTC).isoformat(timespec="seconds"),
-            why=why.strip(),
-        )
-        if log.append(entry):
-            return entry
-        number += 1  # somebody else decided something at the same time
+    number = log.highest()
+    written: list[Review] = []
+    for sha256, label in photos:
+        while True:
+            number += 1
+            entry = Review(
+                number=number,
+                decision=decision,
+                sha256=sha256,
+                label=label,
+                who=who,
+                when=datetime.now(UTC).isoformat(timespec="seconds"),
+                why=why.strip(),
+            )
+            if log.append(entry):
+                written.append(entry)
+                break  # else somebody else decided something at the same time
+    return written
 
 
 def check_reason(why: str) -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
-from dandelion_pipeline.images.intake import REJECTED
+from dandelion_pipeline.images.intake import IGNORED, REJECTED
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.ahead import run_ahead
 from dandelion_pipeline.storage.store import Store, sha256_hex
@@ -57,7 +58,7 @@ def _damage(store: Store, key: str) -> Damage | None:
 
 
 def _named(store: Store) -> set[str]:
-    """The keys of all photos that tables name, those of rejected files aside."""
+    """The keys of all photos that tables name, those of rejected and ignored files aside."""
     keys: set[str] = set()
     for found in store.list_objects(layout.TABLES):
         if found.key.startswith(layout.EMBEDDINGS):  # kept for a photo, and no reason to keep it
@@ -66,6 +67,7 @@ def _named(store: Store) -> set[str]:
         if "sha256" not in table.column_names:
             continue
         if "status" in table.column_names:
-            table = table.filter(pc.not_equal(table["status"], REJECTED))
+            kept = pc.invert(pc.is_in(table["status"], pa.array([REJECTED, IGNORED])))
+            table = table.filter(kept)
         keys.update(layout.image(sha256) for sha256 in table["sha256"].to_pylist())
     return keys

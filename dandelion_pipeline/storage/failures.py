@@ -18,6 +18,9 @@ from dandelion_pipeline.errors import (
     StoreUnavailable,
 )
 
+ODD_NAME = "object with invalid path"
+"""What obstore says of a listing that holds a name that it cannot read."""
+
 
 class KeyTaken(StoreError):
     """Never leaves `dandelion_pipeline.storage`: `Store.put_if_absent` answers False instead."""
@@ -82,12 +85,14 @@ def _translation(what: str, verb: str, url: str, error: Exception) -> StoreError
         )
     if any(os.strerror(code) in text for code in _IMPOSSIBLE):
         return StoreError(what, f"the folder cannot hold it ({_reason(text)})", _OTHER_NAME)
-    if "object with invalid path" in text:  # a listing holds a name that obstore cannot read
+    if ODD_NAME in text:  # a listing holds a name that obstore cannot read
         return StoreError(what, f"an object there has an odd name ({_reason(text)})", _RENAME)
     return StoreUnavailable(
         what,
         f"the store did not answer as it should ({_reason(text)})",
-        "Check that it runs and that AWS_ENDPOINT_URL and DANDELION_STORE_URL are right",
+        "If the server is yours, name the file of its certificate authority: AWS_CA_BUNDLE=ca.pem"
+        if "InvalidCertificate" in text
+        else "Check that it runs and that AWS_ENDPOINT_URL and DANDELION_STORE_URL are right",
     )
 
 
@@ -170,6 +175,8 @@ def _reason(text: str) -> str:
 _MEANINGS = {
     "kind: Timeout": "it took too long",
     "InvalidMessage": "it does not speak TLS; is it http instead of https?",
+    "CaUsedAsEndEntity": "its TLS certificate is that of an authority; it needs one of its own, "
+    "signed by that (basicConstraints CA:FALSE)",
     "InvalidCertificate": "its TLS certificate is not trusted",
 }
 

@@ -10,6 +10,8 @@ EMBEDDINGS = f"{TABLES}embeddings/"
 MODELS = "models/"
 RELEASES = "releases/"
 REVIEWS = "reviews/"
+IMPORTS = "imports/"
+CLASSES = "classes/"
 ACCEPTED_DAYS = "accepted-days/"
 REPORTS = "reports/"
 CHECKPOINTS = "checkpoints/"
@@ -18,7 +20,18 @@ FEEDBACK = "feedback/"
 FEEDBACK_NAME = "feedback-"
 """What the names of photos begin with that landed because somebody corrected an answer."""
 
-OURS = (IMAGES, TABLES, MODELS, RELEASES, REVIEWS, ACCEPTED_DAYS, REPORTS, CHECKPOINTS)
+OURS = (
+    IMAGES,
+    TABLES,
+    MODELS,
+    RELEASES,
+    REVIEWS,
+    IMPORTS,
+    CLASSES,
+    ACCEPTED_DAYS,
+    REPORTS,
+    CHECKPOINTS,
+)
 """What nobody but this product writes below; people and Airflow write the landing folders."""
 
 _LANDING_KEY = re.compile(r"landing/(\d{4}-\d\d-\d\d)/([^/]+)/([^/]+)")
@@ -26,6 +39,8 @@ _LANDING_KEY = re.compile(r"landing/(\d{4}-\d\d-\d\d)/([^/]+)/([^/]+)")
 _FEEDBACK_KEY = re.compile(r"feedback/(\d{4}-\d\d-\d\d)/[0-9a-f]{32}\.json")
 
 _SNAPSHOT_KEY = re.compile(r"tables/([^/]+)/([0-9a-f]{64})\.parquet")
+
+_IMPORT_KEY = re.compile(r"imports/([0-9a-f]{16})/(\d{8,})\.parquet")
 
 _DECISION_KEY = re.compile(r"models/([^/]+)/decisions/\d{8,}\.json")
 
@@ -110,6 +125,22 @@ def release(number: int) -> str:
 def review(number: int) -> str:
     """The key of a person's decision about a photo."""
     return f"{REVIEWS}{number:08d}.json"
+
+
+def import_record(source: str, number: int) -> str:
+    """The key of what a source held at one import, by the start of its address's hash."""
+    return f"{IMPORTS}{source}/{number:08d}.parquet"
+
+
+def split_import_key(key: str) -> tuple[str, int] | None:
+    """The source and the number in the key of an import record, or None for another key."""
+    match = _IMPORT_KEY.fullmatch(key)
+    return (match.group(1), int(match.group(2))) if match else None
+
+
+def class_rename(number: int) -> str:
+    """The key of a person's decision to give a class another name."""
+    return f"{CLASSES}{number:08d}.json"
 
 
 def accepted_day(day: str) -> str:

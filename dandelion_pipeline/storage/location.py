@@ -14,6 +14,7 @@ from obstore import exceptions as refused
 from obstore.store import LocalStore, S3Store
 
 from dandelion_pipeline.errors import SettingsError
+from dandelion_pipeline.storage.certificates import trusted_certificates
 from dandelion_pipeline.storage.retries import MAX_ATTEMPTS
 from dandelion_pipeline.storage.store import Backends, Store
 
@@ -100,13 +101,17 @@ def _s3(url: str, s3: S3Options) -> Backends:
 
 
 def _client(s3: S3Options, silence: timedelta, *, plain_http: bool) -> ClientConfig:
-    return {
+    client: ClientConfig = {
         "connect_timeout": _CONNECT,
         "read_timeout": silence,
         "timeout": _OVERALL,
         "allow_http": plain_http,
         "allow_invalid_certificates": not s3.verify,
     }
+    certificates = b"" if plain_http or not s3.verify else trusted_certificates()
+    if certificates:
+        client["root_certificate"] = certificates
+    return client
 
 
 def _backend(

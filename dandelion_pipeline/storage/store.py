@@ -10,34 +10,27 @@ import hashlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import obstore
 
-from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
+from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound, StoreDenied, StoreError
 from dandelion_pipeline.storage.ahead import Room, run_ahead
 from dandelion_pipeline.storage.failures import KeyTaken, translated
+from dandelion_pipeline.storage.listing import Listed, StoredObject, list_below
 from dandelion_pipeline.storage.retries import MAX_ATTEMPTS, persistent
 
 if TYPE_CHECKING:  # obstore has it for type checkers alone
     from obstore import Attributes, GetResult
     from obstore.store import LocalStore, ObjectStore
 
+__all__ = ["HUGE", "LARGE", "Backends", "Store", "StoredObject", "sha256_hex"]
+
 LARGE = 256 * 2**10
 HUGE = 8 * 2**20
 """Uploads from these sizes on (bytes) are given more time to be acknowledged."""
 
 _CHECKSUM = "sha256"  # on S3: the header x-amz-meta-sha256
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """One row of a listing: key, size in bytes, time of the last write (UTC)."""
-
-    key: str
-    size: int
-    modified: datetime
 
 
 @dataclass(frozen=True)
@@ -160,23 +153,54 @@ class Store:
             ObjectNotFound: one of them does not exist.
             ObjectDamaged: one of them is not what was written.
         """
+        results = self._read_ahead(keys, forgiving=False)
+        with closing(results):
+            for key, data in results:
+                if isinstance(data, StoreError):
+                    raise data
+                yield key, data
+
+    def _read_ahead(
+        self, keys: Iterable[str], *, forgiving: bool
+    ) -> Generator[tuple[str, bytes | StoreError], None, None]:
         room = Room()
         largest = 0
 
-        def read(key: str) -> tuple[str, bytes | None]:
-            return key, self._get_if_it_fits(key, room)
+        def read(key: str) -> tuple[str, bytes | StoreError | None]:
+            try:
+                return key, self._get_if_it_fits(key, room)
+            except StoreError as error:
+                if forgiving:
+                    return key, error
+                raise
 
         # Objects are taken to be as large as the largest so far. Those that do not fit all the
         # same are read when their turn comes; no thread ever waits for room.
         results = run_ahead(read, keys, size_of=lambda key: largest)
         with closing(results):
             for key, data in results:
+                if isinstance(data, StoreError):
+                    yield key, data
+                    continue
                 if data is None:
                     data = self.get(key)  # noqa: PLW2901
                 else:
                     room.leave(len(data))
                 largest = max(largest, len(data))
                 yield key, data
+
+    def read_many(
+        self, keys: Iterable[str]
+    ) -> Generator[tuple[str, bytes | StoreError], None, None]:
+        """Read many objects, in the order of their keys; one that cannot be read stops no other.
+
+        Its error comes in place of its bytes, where it is the object's own (it is gone, damaged
+        or denied).
+
+        Raises:
+            StoreUnavailable: the store did not answer.
+        """
+        return self._read_ahead(keys, forgiving=True)
 
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""
@@ -196,17 +220,29 @@ class Store:
             return None
         return StoredObject(key, found["size"], found["last_modified"])
 
-    @persistent
     def list_objects(self, prefix: str) -> list[StoredObject]:
         """The objects below a prefix that ends in ``/`` (or all, for ``""``), by key.
 
-        A prefix that holds nothing gives an empty list.
+        A prefix that holds nothing gives an empty list. Folder markers and objects with names
+        that are no keys are left out; `survey` tells of them.
+
+        Raises:
+            StoreDenied: part of what lies there cannot be seen.
         """
-        found: list[StoredObject] = []
+        listed = self.survey(prefix)
+        if listed.denied:
+            raise StoreDenied(
+                f"could not list {self.address(listed.denied[0].key)}",
+                "the folder does not allow it",
+                "Check its owner and permissions",
+            )
+        return listed.objects
+
+    @persistent
+    def survey(self, prefix: str) -> Listed:
+        """The objects below a prefix, and all that is odd there. Nothing odd stops it."""
         with translated("list", prefix, self.url):
-            for page in obstore.list(self._backends.usual, prefix.rstrip("/") or None):
-                found += [StoredObject(o["path"], o["size"], o["last_modified"]) for o in page]
-        return sorted(found, key=lambda o: o.key)
+            return list_below(self._backends.usual, self.url, prefix)
 
     @persistent
     def delete(self, key: str) -> None:

@@ -86,9 +86,14 @@ def abandoned_trainings(store: Store) -> list[Orphan]:
     ]
 
 
+def tables(store: Store) -> list[StoredObject]:
+    """Every table: those of the assets, and the records of imports."""
+    return [o for prefix in (layout.TABLES, layout.IMPORTS) for o in store.list_objects(prefix)]
+
+
 def damaged_tables(store: Store) -> Iterator[Damage | None]:
     """Read every table: one result for each, None if it is as it was written."""
-    for found in store.list_objects(layout.TABLES):
+    for found in tables(store):
         try:
             place = layout.split_snapshot_key(found.key)
             read_snapshot(store, *place) if place else read_table(store, found.key)

@@ -26,7 +26,8 @@ _REMEDIES = {
     IMBALANCE: "Add photos of the smaller class",
     EMPTY_SPLITS: "Add photos of this class, or change DANDELION_SPLIT_SALT",
     CROSSING: "This is a bug: please report it with the data set's table",
-    CONFLICTS: "Decide what they show: `dandelion images relabel ID LABEL --reason …`, "
+    CONFLICTS: "`dandelion images conflicts` lists them with their IDs. Decide what they show: "
+    "`dandelion images relabel ID LABEL --reason …`, "
     "or `dandelion images drop ID --reason …`",
 }
 

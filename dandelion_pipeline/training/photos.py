@@ -1,10 +1,15 @@
 """The photos of a data set: those of all days, as people want them."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from dandelion_pipeline.images.classes import name_now, renamed, renames
 from dandelion_pipeline.images.clean import CLEAN_IMAGES, CLEAN_SCHEMA
 from dandelion_pipeline.images.groups import with_groups
+from dandelion_pipeline.images.imports import annotations, last_imports
+from dandelion_pipeline.images.intake import real_labels
 from dandelion_pipeline.images.reviews import apply, latest, reviews
+from dandelion_pipeline.images.source_labels import annotated, follow_sources
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import read_tables
@@ -13,8 +18,42 @@ from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 
 
 def reviewed(store: Store, photos: pa.Table) -> pa.Table:
-    """Photos of `CLEAN_SCHEMA` with every decision of a person applied."""
-    return apply(with_groups(photos), latest(reviews(store)))
+    """Photos of `CLEAN_SCHEMA` with the labels that sources and people give them.
+
+    A photo has the label under which its source holds it now; what a person decided about the
+    photo comes before that; and last, classes have the names that people gave them.
+
+    Returns:
+        The same columns, and ``user_group`` and ``user_split``, what sources say of each photo.
+
+    Raises:
+        ReviewError: a decision cannot be read.
+        ObjectDamaged: the record of an import cannot be read.
+    """
+    imports, decided = last_imports(store), latest(reviews(store))
+    confirmed = {sha256 for sha256, review in decided.items() if review.decision != "drop"}
+    photos = follow_sources(with_groups(photos), imports, confirmed)
+    photos = renamed(apply(photos, decided), renames(store))
+    return annotated(photos, annotations(imports))
+
+
+def all_photos(store: Store) -> pa.Table:
+    """The photos of all days, as `reviewed` gives them.
+
+    Raises:
+        ReviewError: a decision cannot be read.
+        ObjectDamaged: a table or the record of an import cannot be read.
+    """
+    keys = [o.key for o in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")]
+    return reviewed(store, read_tables(store, keys) if keys else CLEAN_SCHEMA.empty_table())
+
+
+def known_classes(store: Store) -> set[str]:
+    """The classes of all photos that were taken in and not generated, as they are called now."""
+    photos = all_photos(store)
+    labels = set(photos.filter(pc.invert(photos["is_sample"]))["label"].to_pylist())
+    decided = renames(store)
+    return labels or {name_now(label, decided) for label in real_labels(store)}
 
 
 def preview_dataset(store: Store, salt: str) -> DatasetInfo:
@@ -23,8 +62,6 @@ def preview_dataset(store: Store, salt: str) -> DatasetInfo:
     Raises:
         DatasetError: the photos do not make a data set.
     """
-    keys = [o.key for o in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")]
-    photos = read_tables(store, keys) if keys else CLEAN_SCHEMA.empty_table()
-    dataset = build_dataset(reviewed(store, photos), salt)
+    dataset = build_dataset(all_photos(store), salt)
     require(check_dataset(dataset, DatasetLimits()))
     return dataset.info

@@ -1,15 +1,24 @@
 """MLflow runs: made once by many, linked where people can open them, and never waited for long."""
 
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from mlflow import MlflowClient
 
-from dandelion_pipeline.defs.tracking import EXPERIMENT, Tracking, close_runs, mlflow_tracking
+from dandelion_pipeline.defs.tracking import (
+    EXPERIMENT,
+    Tracking,
+    close_runs,
+    ensure_experiment,
+    mlflow_tracking,
+)
 from dandelion_pipeline.errors import TrackingUnavailable
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline_tests.e2e.conftest import clean_env
@@ -74,6 +83,49 @@ def test_who_needs_the_run_learns_at_once_that_mlflow_is_away(
     with pytest.raises(TrackingUnavailable, match="closing the MLflow run"):
         close_runs(gone, "a-run", dg.DagsterRunStatus.SUCCESS)
     assert time.monotonic() - started < 10
+
+
+def test_an_experiment_that_was_deleted_in_the_page_is_restored(
+    embedded: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = embedded.model_copy(update={"mlflow_tracking_uri": ""})
+    ensure_experiment(settings)
+    client = MlflowClient(settings.tracking_uri)
+    made = client.get_experiment_by_name(EXPERIMENT)
+    assert made is not None
+    client.delete_experiment(made.experiment_id)
+    ensure_experiment(settings)
+    ensure_experiment(settings)
+    found = client.get_experiment_by_name(EXPERIMENT)
+    assert found is not None
+    assert (found.experiment_id, found.lifecycle_stage) == (made.experiment_id, "active")
+    assert caplog.text.count("had been deleted; it is restored") == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        ("181f10493468", "mlflow db upgrade 'sqlite:///"),
+        ("of-next-year", "move .*mlflow.db away"),
+        (None, "Move .*mlflow.db away"),
+    ],
+)
+def test_a_database_of_another_mlflow_says_what_to_do_with_the_file(
+    embedded: Settings, tmp_path: Path, version: str | None, remedy: str
+) -> None:
+    embedded = embedded.model_copy(update={"mlflow_tracking_uri": ""})
+    ensure_experiment(embedded)
+    file = tmp_path / "it's 50% off" / "mlflow.db"
+    file.parent.mkdir()
+    shutil.copy(embedded.folder / "mlflow.db", file)
+    if version is None:
+        file.write_bytes(b"no database" * 1_000)
+    else:
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("UPDATE alembic_version SET version_num = ?", (version,))
+            database.commit()
+    with pytest.raises(TrackingUnavailable, match=remedy):
+        ensure_experiment(Settings(home=file.parent, mlflow_tracking_uri=""))
 
 
 @pytest.mark.parametrize(

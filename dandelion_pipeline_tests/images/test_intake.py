@@ -11,6 +11,7 @@ from PIL import Image
 from dandelion_pipeline.images.intake import (
     ACCEPTED,
     DUPLICATE,
+    IGNORED,
     REJECTED,
     counts,
     real_labels,
@@ -34,7 +35,7 @@ def test_every_file_is_accepted_or_duplicate_or_rejected(store: Store) -> None:
     store.put(layout.landing_photo(DAY, "grass", "notes.jpg"), b"these are notes")
     store.put(f"landing/{DAY}/stray.jpg", photo(YELLOW))
     table = take_in(store, DAY, None).table
-    assert counts(table) == {ACCEPTED: 2, DUPLICATE: 1, REJECTED: 2}
+    assert counts(table) == {ACCEPTED: 2, DUPLICATE: 1, REJECTED: 2, IGNORED: 0}
     rejected = {row["name"]: row["reason"] for row in table.to_pylist() if row["reason"]}
     assert rejected == {
         "notes.jpg": "unknown_format",
@@ -94,7 +95,7 @@ def test_a_file_whose_name_cannot_be_read_is_rejected_and_stops_nothing(
     bare = S3Store(BUCKET, prefix=s3_url.split("/", 3)[3], client_options={"allow_http": True})
     obstore.put(bare, layout.landing_photo(DAY, "grass", "photo#1"), photo(GREEN))
     table = take_in(store, DAY, None).table
-    assert counts(table) == {ACCEPTED: 2, DUPLICATE: 0, REJECTED: 1}
+    assert counts(table) == {ACCEPTED: 2, DUPLICATE: 0, REJECTED: 1, IGNORED: 0}
     (odd,) = [row for row in table.to_pylist() if row["status"] == REJECTED]
     assert odd["name"] == "photo#1"
     assert "rename it" in odd["detail"]

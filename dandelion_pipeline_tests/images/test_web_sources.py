@@ -14,9 +14,9 @@ import pytest
 
 from dandelion_pipeline.errors import SourceError, SourceUnavailable
 from dandelion_pipeline.images.decode import MAX_BYTES
-from dandelion_pipeline.images.sources import PhotoSource, fetch, open_source
+from dandelion_pipeline.images.sources import PhotoSource, SourcePhoto, fetch, open_source
 from dandelion_pipeline.images.sources.listing import read_listing
-from dandelion_pipeline_tests.images.web_server import Server
+from dandelion_pipeline_tests.images.web_server import JPEG, Handler, Server
 
 LABELS = ("dandelion", "grass")
 
@@ -59,7 +59,7 @@ def listing_server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def contents(source: PhotoSource) -> list[str]:
-    return [photo.data.decode() for photo in source]
+    return [photo.data.removeprefix(JPEG).decode() for photo in source]
 
 
 def test_numbered_photos_are_read_until_the_numbers_end(server: Server) -> None:
@@ -69,7 +69,7 @@ def test_numbered_photos_are_read_until_the_numbers_end(server: Server) -> None:
     assert (source.labels, source.count) == (LABELS, None)
     assert server.url in source.describe()
     photos = list(source)
-    assert [p.data.decode() for p in photos] == [
+    assert [p.data.removeprefix(JPEG).decode() for p in photos] == [
         *(f"dandelion {n}" for n in range(23)),
         *(f"grass {n}" for n in range(11)),
     ]
@@ -111,22 +111,34 @@ def test_failures_that_pass_are_not_seen(server: Server) -> None:
     assert photos[6:] == [f"grass {n}" for n in range(6)]
 
 
-def test_a_server_that_keeps_failing_is_given_up_and_named(server: Server) -> None:
+def test_a_photo_that_does_not_come_is_named_and_stops_no_other(server: Server) -> None:
     server.photos("dandelion", *range(12))
     server.photos("grass", 0)
     server.always["/dandelion/00000011.jpg"] = 503
     source = open_source(server.url, labels=LABELS)
-    with pytest.raises(SourceUnavailable, match=r"00000011\.jpg: the server answered 503"):
-        list(source)
+    assert len(list(source)) == 12
     assert server.asked["/dandelion/00000011.jpg"] == 4
+    assert "503" in source.notes.odd["dandelion/00000011.jpg"]
 
 
-def test_a_server_that_hangs_up_every_time_is_given_up(server: Server) -> None:
-    server.photos("dandelion", 0)
+def test_a_server_that_answers_no_more_is_given_up_and_named(server: Server) -> None:
+    server.photos("dandelion", *range(40))
     server.photos("grass", 0)
+    for number in range(12, 40):
+        server.always[f"/dandelion/{number:08d}.jpg"] = 503
+    photos: list[SourcePhoto] = []
+    with pytest.raises(SourceUnavailable, match=r"00000021\.jpg: the server answered 503"):
+        photos += open_source(server.url, labels=LABELS)
+    assert sum(server.asked.values()) < 150
+
+
+def test_a_server_that_hangs_up_on_one_photo_gives_the_others(server: Server) -> None:
+    server.photos("dandelion", 0)
+    server.photos("grass", 0, 4)
     server.failures["/grass/00000003.jpg"] = [0] * 9
-    with pytest.raises(SourceUnavailable, match="00000003"):
-        list(open_source(server.url, labels=LABELS))
+    source = open_source(server.url, labels=LABELS)
+    assert contents(source) == ["dandelion 0", "grass 0", "grass 4"]
+    assert "grass/00000003.jpg" in source.notes.odd
 
 
 def test_a_server_that_says_when_to_come_back_is_believed_up_to_a_limit() -> None:
@@ -137,18 +149,19 @@ def test_a_server_that_says_when_to_come_back_is_believed_up_to_a_limit() -> Non
 
 def test_of_a_file_without_end_only_what_shows_its_size_is_read(server: Server) -> None:
     server.photos("dandelion", 0)
-    server.pages["/grass/00000000.jpg"] = bytes(10 * MAX_BYTES)
+    server.pages["/grass/00000000.jpg"] = JPEG + bytes(10 * MAX_BYTES)
     photos = list(open_source(server.url, labels=LABELS))
     assert len(photos[1].data) == MAX_BYTES + 1
     assert server.sent < 60  # of 200 megabytes
 
 
 def test_a_server_that_drips_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    server.photos("dandelion", 0)
-    server.photos("grass", 0)
+    server.photos("dandelion", *range(30))
+    server.photos("grass", *range(30))
+    source = open_source(server.url, labels=LABELS)
     monkeypatch.setattr(fetch, "_DEADLINE", -1.0)
     with pytest.raises(SourceUnavailable, match="not whole after"):
-        list(open_source(server.url, labels=LABELS))
+        list(source)
 
 
 def test_redirects_are_followed(server: Server) -> None:
@@ -226,7 +239,7 @@ def test_a_listing_server_is_read_like_a_folder(listing_server: tuple[Path, str]
     files = ["grass/b & c.jpg", "grass/ä#1.jpg", "dandelion/1.jpg", ".git/x", "dandelion/.y", "z"]
     for name in files:
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(name)
+        (folder / name).write_bytes(JPEG + name.encode())
     for labels in ((), LABELS):
         source = open_source(url, labels=labels)
         assert (source.labels, source.count) == (LABELS, 3)
@@ -248,9 +261,11 @@ def test_a_listing_without_photos_says_so(listing_server: tuple[Path, str]) -> N
 def test_what_is_listed_and_gone_is_named(server: Server) -> None:
     server.pages["/"] = b'<a href="a/">a</a><a href="b/">b</a>'
     server.pages["/a/"] = server.pages["/b/"] = b'<a href="gone.jpg">gone.jpg</a>'
+    server.pages["/a/here.jpg"] = JPEG
+    server.pages["/a/"] += b'<a href="here.jpg">here.jpg</a>'
     source = open_source(server.url)
-    with pytest.raises(SourceError, match=r"a/gone\.jpg: the server lists it and has it not"):
-        list(source)
+    assert [photo.path for photo in source] == ["a/here.jpg"]
+    assert "lists it and has it not" in source.notes.odd["a/gone.jpg"]
 
 
 def test_a_listing_never_leads_away_from_its_folder() -> None:
@@ -275,3 +290,85 @@ def test_what_is_no_listing_lists_nothing(page: bytes) -> None:
     listing = read_listing(page, "http://host/")
     assert not listing.folders
     assert not listing.files
+
+
+PAGE = b"<!doctype html><title>Please log in</title>"
+
+
+def test_a_server_that_answers_everything_with_a_page_is_refused(server: Server) -> None:
+    for label in LABELS:
+        for number in range(20):
+            server.pages[f"/{label}/{number:08d}.jpg"] = PAGE
+    with pytest.raises(SourceError, match=r"gives an HTML page for .*dandelion/00000000\.jpg"):
+        open_source(server.url, labels=LABELS)
+
+
+class Endless(Handler):
+    """One photo, then the same page, or the same photo, for whatever is asked."""
+
+    answer = PAGE
+
+    def _answer(self, status: int) -> None:
+        body = self.server.pages.get(self.path, self.answer)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.mark.parametrize("answer", [PAGE, JPEG + b"a placeholder", b""])
+def test_a_server_that_never_ends_is_left_within_a_bound_and_the_reason_is_said(
+    server: Server, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    monkeypatch.setattr(Endless, "answer", answer)
+    server.RequestHandlerClass = Endless
+    server.photos("dandelion", *range(3))
+    server.photos("grass", *range(3))
+    server.pages["/"] = b""
+    source = open_source(server.url, labels=LABELS)
+    photos = [photo for photo in source if b"placeholder" not in photo.data]
+    assert len(photos) == 6
+    assert sum(server.asked.values()) < 600
+    assert any("200 answers in a row were no new photo" in said for said in source.notes.said)
+
+
+def test_listings_in_circles_or_without_end_are_left_and_the_photos_are_taken(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.pages["/"] = b'<a href="a/">a</a><a href="b/">b</a>'
+    for label in ("a", "b"):
+        server.pages[f"/{label}/1.jpg"] = JPEG + label.encode()
+    listing = b'<a href="1.jpg">1</a><a href="deeper/">deeper</a>'
+    monkeypatch.setattr(Endless, "answer", listing)
+    server.RequestHandlerClass = Endless
+    source = open_source(server.url)
+    assert sorted(photo.path for photo in source) == ["a/1.jpg", "b/1.jpg"]
+    assert any("leads in circles" in why for why in source.notes.odd.values())
+    assert sum(server.asked.values()) < 50
+
+
+def test_a_listing_of_ever_new_folders_ends_at_a_depth(server: Server) -> None:
+    class Deeper(Endless):
+        def _answer(self, status: int) -> None:
+            self.answer = f'<a href="{self.server.asked.total()}/">x</a>'.encode()
+            super()._answer(status)
+
+    server.RequestHandlerClass = Deeper
+    with pytest.raises(SourceError, match="folders deep"):
+        open_source(server.url)
+    assert sum(server.asked.values()) < 50
+
+
+def test_most_photos_of_a_server_that_lies_are_taken(server: Server) -> None:
+    """Some are pages, gone, failing for ever, or cut short: all good ones are taken."""
+    server.photos("dandelion", *range(300))
+    server.photos("grass", *range(300))
+    bad = {f"/dandelion/{number:08d}.jpg": number % 4 for number in range(7, 300, 13)}
+    for path, kind in bad.items():
+        if kind == 0:
+            server.pages[path] = PAGE
+        elif kind == 1:
+            del server.pages[path]
+        else:
+            server.always[path] = 500 if kind == 2 else 0
+    source = open_source(server.url, labels=LABELS)
+    assert len(list(source)) == 600 - len(bad)

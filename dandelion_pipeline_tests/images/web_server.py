@@ -5,6 +5,9 @@ import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+JPEG = b"\xff\xd8\xff"
+"""How a photo begins; what is asked of a server is a photo if it does."""
+
 
 class Server(ThreadingHTTPServer):
     """Answers from a table of pages; some fail first, and it counts what it was asked."""
@@ -27,7 +30,7 @@ class Server(ThreadingHTTPServer):
 
     def photos(self, label: str, *numbers: int, base: str = "") -> None:
         for number in numbers:
-            self.pages[f"{base}/{label}/{number:08d}.jpg"] = f"{label} {number}".encode()
+            self.pages[f"{base}/{label}/{number:08d}.jpg"] = JPEG + f"{label} {number}".encode()
 
 
 class Handler(BaseHTTPRequestHandler):

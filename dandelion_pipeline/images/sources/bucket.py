@@ -1,9 +1,8 @@
-"""A prefix in a bucket, with one level of keys for the class."""
+"""A prefix in a bucket, arranged like a folder."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dandelion_pipeline.errors import (
     SettingsError,
@@ -13,26 +12,37 @@ from dandelion_pipeline.errors import (
     StoreUnavailable,
 )
 from dandelion_pipeline.images.decode import MAX_BYTES
-from dandelion_pipeline.images.sources.photo import SourcePhoto, chosen_classes, safe_name
+from dandelion_pipeline.images.sources.entries import MARKER, Entry, Notes
+from dandelion_pipeline.images.sources.layouts import Options, arrange
+from dandelion_pipeline.images.sources.manifests import LARGEST
+from dandelion_pipeline.images.sources.photo import SourcePhoto
+from dandelion_pipeline.images.sources.placing import Placed
+from dandelion_pipeline.storage import listing
 from dandelion_pipeline.storage.ahead import run_ahead
 from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store, StoredObject
+from dandelion_pipeline.storage.store import Store
 
 _CONCURRENCY = 8
 
 
 @dataclass(frozen=True)
 class BucketSource:
-    """The objects below ``<prefix>/<class>/``."""
+    """The objects below a prefix, each with its class."""
 
     store: Store
-    labels: tuple[str, ...]
-    objects: tuple[StoredObject, ...]
+    placed: Sequence[Placed]
+    keep_splits: bool = False
+    notes: Notes = field(default_factory=Notes)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes."""
+        return tuple(sorted({p.label for p in self.placed}))
 
     @property
     def count(self) -> int:
         """The number of objects."""
-        return len(self.objects)
+        return len(self.placed)
 
     def describe(self) -> str:
         """What this is, for people."""
@@ -40,44 +50,61 @@ class BucketSource:
 
     def __iter__(self) -> Iterator[SourcePhoto]:
         with _translated():
-            yield from run_ahead(self._read, self.objects, concurrency=_CONCURRENCY)
+            for placed, data in run_ahead(self._read, self.placed, concurrency=_CONCURRENCY):
+                if isinstance(data, str):
+                    self.notes.odd[placed.entry.path] = data
+                    continue
+                yield SourcePhoto(
+                    placed.label, placed.name, data, placed.entry.path, placed.group, placed.split
+                )
 
-    def _read(self, found: StoredObject) -> SourcePhoto:
-        label, _, name = found.key.partition("/")
-        data = (
-            self.store.get(found.key)
-            if found.size <= MAX_BYTES
-            else self.store.get_start(found.key, MAX_BYTES + 1)
-        )
-        return SourcePhoto(label, safe_name(name), data)
+    def _read(self, placed: Placed) -> tuple[Placed, bytes | str]:
+        try:
+            return placed, _start(self.store, placed.entry, MAX_BYTES + 1)
+        except StoreError as error:  # this object's own fault; that of the place is another error
+            return placed, error.why
 
 
-def open_bucket(url: str, labels: Sequence[str]) -> BucketSource:
+def open_bucket(url: str, options: Options) -> BucketSource:
     """List a prefix of a bucket.
 
     Args:
         url: ``s3://bucket/prefix``; endpoint and keys come from the ``AWS_*`` variables.
-        labels: the classes to take; empty for all.
+        options: what is said of it.
 
     Raises:
         SourceError: there is no such bucket, or nothing to use below the prefix.
         SourceUnavailable: it did not answer.
     """
+    notes = Notes()
     with _translated():
         store = open_store(url)
-        found = [o for o in store.list_objects("") if not _is_hidden(o.key)]
-    filed = [o for o in found if "/" in o.key]
-    remedy = f"Arrange the photos as {store.url}/<class>/<name>, for 2 classes or more"
-    if found and not filed:
-        raise SourceError(store.url, "its objects lie side by side, without a class", remedy)
-    counts = Counter(o.key.partition("/")[0] for o in filed)
-    classes = chosen_classes(counts, labels, store.url, remedy)
-    chosen = tuple(o for o in filed if o.key.partition("/")[0] in classes)
-    return BucketSource(store, classes, chosen)
+        listed = store.survey("")
+    for odd in listed.odd:
+        if odd.reason == listing.MARKER:
+            notes.ignored[MARKER] += 1
+        elif notes.takes(odd.key):
+            notes.odd[odd.key] = f"{odd.reason}; rename it"
+    placed = arrange(
+        [Entry(o.key, o, o.size) for o in listed.objects],
+        options,
+        notes,
+        store.url,
+        f"Arrange the photos as {store.url}/<class>/<name>, for 2 classes or more",
+        lambda entry: _table(store, entry),
+    )
+    return BucketSource(store, placed, options.keep_splits, notes)
 
 
-def _is_hidden(key: str) -> bool:
-    return any(part.startswith(".") for part in key.split("/"))
+def _start(store: Store, entry: Entry, length: int) -> bytes:
+    if (entry.size or 0) < length:
+        return store.get(entry.path)
+    return store.get_start(entry.path, length)
+
+
+def _table(store: Store, entry: Entry) -> bytes:
+    with _translated():
+        return _start(store, entry, LARGEST)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import httpx
 
 from dandelion_pipeline.errors import SourceError, SourceUnavailable
 from dandelion_pipeline.images.decode import MAX_BYTES
+from dandelion_pipeline.images.sources.bounds import BOUNDS
 
 CONCURRENCY = 8
 _TIMEOUT = httpx.Timeout(15.0, connect=4.0)
@@ -38,6 +39,35 @@ class _TryAgain(Exception):
         self.seconds = min(float(after), _LONGEST_PAUSE) if after.isdigit() else 0.0
 
 
+class Patience:
+    """How often one server's files are tried: fewer times, once many of them have failed.
+
+    Shared by the threads that ask one server.
+    """
+
+    def __init__(self) -> None:
+        self._failed = 0
+        self._in_a_row = 0
+
+    @property
+    def pauses(self) -> tuple[float, ...]:
+        """Seconds before each further try of a file."""
+        return _PAUSES if self._failed < _MANY_FAILED else _PAUSES[:1]
+
+    def is_over(self, failure: SourceError | SourceUnavailable) -> bool:
+        """Count a file that did not come. True if so many did not that the server is gone."""
+        self._failed += 1
+        self._in_a_row += 1
+        return self._in_a_row >= BOUNDS.failed_in_a_row and isinstance(failure, SourceUnavailable)
+
+    def answered(self) -> None:
+        """Count an answer, whatever it is."""
+        self._in_a_row = 0
+
+
+_MANY_FAILED = 8
+
+
 def open_client() -> httpx.Client:
     """A client for `fetch`; close it after use."""
     limits = httpx.Limits(max_connections=CONCURRENCY)
@@ -50,19 +80,25 @@ def open_client() -> httpx.Client:
     )
 
 
-def fetch(client: httpx.Client, url: str, limit: int = MAX_BYTES + 1) -> Fetched | None:
+def fetch(
+    client: httpx.Client,
+    url: str,
+    limit: int = MAX_BYTES + 1,
+    patience: Patience | None = None,
+) -> Fetched | None:
     """Get a file, or None if the server says that there is none.
 
     Args:
         client: from `open_client`.
         url: the address.
         limit: the most bytes to read.
+        patience: how often to try; four times if none is given.
 
     Raises:
         SourceError: the server refuses, or answers with what makes no sense.
-        SourceUnavailable: it did not answer, or was too busy, four times in a row.
+        SourceUnavailable: it did not answer, or was too busy, every time.
     """
-    for pause in _PAUSES:
+    for pause in patience.pauses if patience else _PAUSES:
         try:
             return _attempt(client, url, limit)
         except _TryAgain as failure:

@@ -1,104 +1,179 @@
-"""A folder of class folders."""
+"""A folder of photos, however they are arranged in it."""
 
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dandelion_pipeline.errors import SourceError
 from dandelion_pipeline.images.decode import MAX_BYTES
-from dandelion_pipeline.images.sources.photo import SourcePhoto, chosen_classes, safe_name
+from dandelion_pipeline.images.sources.entries import Entry, Notes, ignored_as
+from dandelion_pipeline.images.sources.layouts import Options, arrange
+from dandelion_pipeline.images.sources.manifests import LARGEST
+from dandelion_pipeline.images.sources.photo import SourcePhoto
+from dandelion_pipeline.images.sources.placing import Placed
+
+_DEEPEST = 32
+_LINKS_FOLLOWED = 2  # levels: class folders may be links, and deeper ones may lead in circles
 
 
 @dataclass(frozen=True)
 class FolderSource:
-    """The files below a folder. What lies deeper in a class folder belongs to that class."""
+    """The files below a folder, each with its class."""
 
     folder: Path
-    labels: tuple[str, ...]
-    count: int
+    placed: Sequence[Placed]
+    keep_splits: bool = False
+    notes: Notes = field(default_factory=Notes)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes."""
+        return tuple(sorted({p.label for p in self.placed}))
+
+    @property
+    def count(self) -> int:
+        """The number of files."""
+        return len(self.placed)
 
     def describe(self) -> str:
         """What this is, for people."""
         return f"{self.count} files of {', '.join(self.labels)} in the folder {self.folder}"
 
     def __iter__(self) -> Iterator[SourcePhoto]:
-        for label in self.labels:
-            top = self.folder / label
-            for path in files_below(top):
-                name = safe_name(path.relative_to(top).as_posix())
-                yield SourcePhoto(label, name, read_photo(path))
+        for p in self.placed:
+            path = self.folder / p.entry.path
+            try:
+                data = read_start(path, MAX_BYTES + 1)
+            except OSError as error:
+                self.notes.odd[p.entry.path] = _why(path, error)
+                continue
+            yield SourcePhoto(p.label, p.name, data, printable(p.entry.path), p.group, p.split)
 
 
-def open_folder(folder: Path, labels: Sequence[str]) -> FolderSource:
-    """Look at a folder: every file in it must be readable, none is read yet.
+def open_folder(folder: Path, options: Options) -> FolderSource:
+    """Look at a folder; nothing but tables of labels is read yet.
 
     Raises:
         SourceError: it cannot be used, and why.
     """
     folder = folder.expanduser().absolute()
-    tops = class_folders(folder)
-    counts = {top.name: _count(top) for top in tops if not labels or top.name in labels}
-    remedy = _one_level_deeper(tops) or f"Put the photos into {folder}/<class>/, for 2 or more"
-    classes = chosen_classes(counts, labels, f"the folder {folder}", remedy)
-    return FolderSource(folder, classes, sum(counts[label] for label in classes))
+    check_is_folder(folder)
+    notes = Notes()
+    entries = list(files_below(folder, notes))
+    if not entries and not notes.odd:
+        raise SourceError(
+            f"the folder {folder}", "it is empty", f"Put photos into {folder}/<class>/"
+        )
+    placed = arrange(
+        entries,
+        options,
+        notes,
+        f"the folder {folder}",
+        f"Put the photos into {folder}/<class>/, for 2 or more",
+        lambda entry: read_start(folder / entry.path, LARGEST),
+    )
+    return FolderSource(folder, placed, options.keep_splits, notes)
 
 
-def class_folders(folder: Path) -> list[Path]:
-    """The folders in a folder, by name; hidden ones are left out.
+def files_below(folder: Path, notes: Notes) -> Iterator[Entry]:
+    """The files below a folder, by name. What is odd is added to the notes, and stops nothing.
 
-    Raises:
-        SourceError: there are none, or the folder cannot be opened.
+    Hidden folders and those of a NAS are not looked into; each counts once.
     """
-    _check_is_folder(folder)
-    entries = _entries(folder)
-    tops = [Path(e.path) for e in entries if _leads_to_folder(e)]
-    if not tops:
-        raise _no_class_folders(folder, has_files=bool(entries))
-    return tops
+    yield from _walk(folder, "", notes, ())
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """The files below a folder, by name; hidden ones are left out.
-
-    Links to folders are not followed: they may lead in circles.
-
-    Raises:
-        SourceError: something in it cannot be opened.
-    """
-    for entry in _entries(folder):
-        path = Path(entry.path)
-        try:
-            mode = (entry.stat(follow_symlinks=False) if path.is_dir() else path.stat()).st_mode
-        except PermissionError:
-            raise _denied(folder) from None
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        if stat.S_ISDIR(mode):
-            yield from files_below(path)
-        elif stat.S_ISREG(mode):
-            yield path
-
-
-def read_photo(path: Path) -> bytes:
-    """A file, up to one byte more than the decoder accepts.
-
-    Raises:
-        SourceError: it cannot be read.
-    """
+def _walk(
+    top: Path, below: str, notes: Notes, above: tuple[tuple[int, int], ...]
+) -> Iterator[Entry]:
+    folder = top / below
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        status = folder.stat()
+        here = (status.st_dev, status.st_ino)
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda e: e.name)
     except OSError as error:
-        raise _unreadable(path, error) from None
+        notes.odd[printable(below or str(top))] = _why(folder, error)
+        return
+    if here in above or len(above) > _DEEPEST:
+        notes.odd[printable(below)] = "these folders lead in circles, or are too deep"
+        return
+    for entry in entries:
+        path = f"{below}{entry.name}"
+        try:
+            if entry.is_dir() and not (entry.is_symlink() and len(above) >= _LINKS_FOLLOWED):
+                if _is_open(path, notes):
+                    yield from _walk(top, f"{path}/", notes, (*above, here))
+            else:
+                yield from _file(entry, path, notes)
+        except OSError as error:
+            notes.odd[printable(path)] = _why(folder / entry.name, error)
 
 
-def _check_is_folder(folder: Path) -> None:
+def _is_open(path: str, notes: Notes) -> bool:
+    """Whether a folder is looked into; it is counted if not."""
+    kind = ignored_as(f"{path}/photo.jpg")
+    if kind is not None:
+        notes.ignored[kind] += 1
+    return kind is None
+
+
+def _file(entry: os.DirEntry[str], path: str, notes: Notes) -> Iterator[Entry]:
+    if ignored_as(path) is not None:  # whatever it is: a broken link of a lock file, for example
+        yield Entry(path, None)
+        return
+    status = entry.stat()
+    if stat.S_ISREG(status.st_mode):
+        if os.access(entry.path, os.R_OK):
+            yield Entry(path, None, max(1, status.st_size))
+        else:
+            notes.odd[printable(path)] = _why(
+                Path(entry.path), PermissionError(13, "Permission denied")
+            )
+    elif stat.S_ISDIR(status.st_mode):
+        notes.ignored["links to folders"] += 1
+    else:
+        notes.odd[printable(path)] = (
+            f"it is no file but {_KINDS.get(stat.S_IFMT(status.st_mode), 'a device')}"
+        )
+
+
+_KINDS = {stat.S_IFIFO: "a pipe (FIFO)", stat.S_IFSOCK: "a socket"}
+
+
+def read_start(path: Path, length: int) -> bytes:
+    """The first bytes of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(length)
+
+
+def printable(path: str) -> str:
+    """A path that can be printed and stored; bytes that are no UTF-8 are shown as their numbers."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def check_is_folder(folder: Path) -> None:
+    """Refuse what is no folder that can be opened.
+
+    Raises:
+        SourceError: says what it is.
+    """
     try:
         is_folder = stat.S_ISDIR(folder.stat().st_mode)
-    except PermissionError:
-        raise _denied(folder) from None
+        if is_folder:
+            os.scandir(folder).close()
+    except PermissionError as error:
+        raise SourceError(
+            f"the folder {folder}",
+            _why(folder, error),
+            f"As its owner, run `chmod -R a+rX '{folder}'`, or run this as its owner",
+        ) from None
     except OSError as error:
         raise SourceError(
             f"the folder {folder}",
@@ -108,76 +183,19 @@ def _check_is_folder(folder: Path) -> None:
     if not is_folder:
         raise SourceError(
             f"the source {folder}",
-            "it is a file and not a folder",
+            "it is a file and neither a folder nor a zip or tar archive",
             "Give the folder that holds one folder for each class",
         )
 
 
-def _no_class_folders(folder: Path, *, has_files: bool) -> SourceError:
-    what = f"the folder {folder}"
-    if not has_files:
-        return SourceError(what, "it is empty", f"Put photos into {folder}/<class>/")
-    return SourceError(
-        what,
-        "its files lie side by side, and nothing says which class each belongs to",
-        f"Make a folder for each class, such as {folder}/dandelion/ and {folder}/grass/, "
-        "and move each photo into the one it belongs to",
-    )
-
-
-def _one_level_deeper(tops: Sequence[Path]) -> str:
-    """What to say of ``data/`` when the class folders are in ``data/photos/``."""
-    if len(tops) != 1 or sum(_leads_to_folder(e) for e in _entries(tops[0])) < 2:  # noqa: PLR2004
-        return ""
-    return f"There are folders in {tops[0]}: perhaps that is the one to give"
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What a folder holds, by name; hidden things are left out."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted((e for e in entries if e.name[0] != "."), key=lambda e: e.name)
-    except PermissionError:
-        raise _denied(folder) from None
-    except OSError as error:
-        raise _unreadable(folder, error) from None
-
-
-def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError as error:
-        raise _unreadable(Path(entry.path), error) from None
-
-
-def _count(folder: Path) -> int:
-    count = 0
-    for path in files_below(folder):
-        if not os.access(path, os.R_OK):
-            raise _unreadable(path, PermissionError(0, "permission denied"))
-        count += 1
-    return count
-
-
-def _denied(folder: Path) -> SourceError:
-    return SourceError(
-        f"the folder {folder}",
-        f"this user (uid {os.geteuid()}) has no permission to open it{_owner(folder)}",
-        f"As its owner, run `chmod -R a+rX '{folder}'`, or run this as its owner",
-    )
-
-
-def _unreadable(path: Path, error: OSError) -> SourceError:
-    return SourceError(
-        f"the file {path}",
-        f"it cannot be read ({(error.strerror or str(error)).lower()}){_owner(path)}",
-        f"Repair or remove it; if it is its permissions, run `chmod a+r '{path}'` as its owner",
-    )
-
-
-def _owner(path: Path) -> str:
+def _why(path: Path, error: OSError) -> str:
+    """What keeps this user from reading a file or folder."""
+    if not isinstance(error, PermissionError):
+        return f"it cannot be read ({(error.strerror or str(error)).lower()})"
+    said = f"this user (uid {os.geteuid()}) has no permission to open it"
     try:
         found = path.stat()
     except OSError:
-        return ""
-    return f"; it belongs to uid {found.st_uid} and has mode {stat.S_IMODE(found.st_mode):03o}"
+        return said
+    mode = f"{stat.S_IMODE(found.st_mode):03o}"
+    return f"{said}; it belongs to uid {found.st_uid} and has mode {mode} (chmod a+rX helps)"

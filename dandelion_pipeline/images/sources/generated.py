@@ -1,11 +1,12 @@
 """The generated sample set as a source."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dandelion_pipeline.errors import SourceError
 from dandelion_pipeline.images.decode import MAX_PIXELS
 from dandelion_pipeline.images.sample import LABELS, SampleSpec, generate
+from dandelion_pipeline.images.sources.entries import Notes
 from dandelion_pipeline.images.sources.photo import SourcePhoto
 
 
@@ -15,6 +16,8 @@ class GeneratedSource:
 
     spec: SampleSpec
     labels: tuple[str, ...] = LABELS
+    keep_splits: bool = False
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def count(self) -> int:
@@ -30,7 +33,7 @@ class GeneratedSource:
         )
 
     def __iter__(self) -> Iterator[SourcePhoto]:
-        return (SourcePhoto(*photo) for photo in generate(self.spec))
+        return (SourcePhoto(*photo, path=f"{photo[0]}/{photo[1]}") for photo in generate(self.spec))
 
 
 def open_sample(spec: SampleSpec) -> GeneratedSource:

@@ -1,15 +1,15 @@
-"""What every source of photos offers, and the classes and names that all of them accept."""
+"""What every source of photos offers, and the names that all of them give."""
 
 import hashlib
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from dandelion_pipeline.errors import SourceError
+from dandelion_pipeline.images.sources.entries import Notes
 
-_LONGEST_LABEL = 64
 _LONGEST_STEM = 120  # bytes: with what is added, any file system takes the name
 
 
@@ -24,6 +24,15 @@ class SourcePhoto:
     data: bytes
     """At most one byte more than the decoder accepts."""
 
+    path: str = ""
+    """Where it lies in the source, for messages and import records."""
+
+    group: str = ""
+    """The user's own group (a patient, a plant, a session); photos of one never cross a split."""
+
+    split: str = ""
+    """``train``, ``validation`` or ``test``, where the source says so."""
+
 
 class PhotoSource(Protocol):
     """Photos, read one after the other: memory does not grow with their number."""
@@ -36,43 +45,31 @@ class PhotoSource(Protocol):
     def count(self) -> int | None:
         """The number of files, where it is known before they are read."""
 
+    @property
+    def notes(self) -> Notes:
+        """What is ignored or cannot be read, and how the folders were understood."""
+
+    @property
+    def keep_splits(self) -> bool:
+        """Whether the user wants the source's own splits kept."""
+
     def describe(self) -> str:
         """What this is, for people."""
 
     def __iter__(self) -> Iterator[SourcePhoto]:
-        """Read the files.
+        """Read the files. One that cannot be read is added to the notes, and the others go on.
 
         Raises:
-            SourceError: a file cannot be read.
             SourceUnavailable: the place stopped answering.
         """
 
 
-def checked_label(label: str, where: str) -> str:
-    """A class name that can be part of a key.
-
-    Raises:
-        SourceError: it cannot.
-    """
-    kinds = {unicodedata.category(c)[0] for c in label if c not in " -_."}
-    if (
-        kinds <= {"L", "N", "M"}
-        and kinds
-        and not label.startswith(".")
-        and label == label.strip()
-        and len(label) <= _LONGEST_LABEL
-    ):
-        return label
-    raise SourceError(
-        f"the class {label!r} in {where}",
-        "its name is no class name: letters, digits, spaces and - _ . are, up to "
-        f"{_LONGEST_LABEL} of them, without a dot at the start",
-        "Rename it",
-    )
-
-
 def chosen_classes(
-    counts: Mapping[str, int], wanted: Sequence[str], where: str, remedy: str
+    counts: Mapping[str, int],
+    wanted: Sequence[str],
+    where: str,
+    remedy: str,
+    known: Collection[str] = (),
 ) -> tuple[str, ...]:
     """The classes that hold files, or those of them that are wanted.
 
@@ -81,24 +78,28 @@ def chosen_classes(
         wanted: the classes to take; empty for all.
         where: the place, for the error message.
         remedy: how to arrange photos in such a place.
+        known: classes whose photos the store has already. One of them alone will do, and a new
+            one if it is among ``wanted``.
 
     Raises:
-        SourceError: they are fewer than two, or a wanted one is not there.
+        SourceError: they are fewer than two with those of the store, or a wanted one is not there.
     """
-    filled = [checked_label(label, where) for label in sorted(counts) if counts[label]]
+    filled = [label for label in sorted(counts) if counts[label]]
     missing = [label for label in wanted if label not in filled]
     if missing:
         raise SourceError(where, f"there are no photos of the class {missing[0]!r} in it", remedy)
     classes = tuple(label for label in filled if not wanted or label in wanted)
     if not classes:
         raise SourceError(where, "it holds no photos", remedy)
-    if len(classes) == 1:
-        raise SourceError(
-            where,
-            f"it holds one class only ({classes[0]}), and one class is nothing to tell apart",
-            remedy,
-        )
-    return classes
+    if len(classes) > 1 or classes[0] in known or (known and wanted):
+        return classes
+    why = (
+        f", and the store knows {', '.join(sorted(known))}; "
+        f"if it is a new class, say LABELS={classes[0]}"
+        if known
+        else ", and one class is nothing to tell apart"
+    )
+    raise SourceError(where, f"it holds one class only ({classes[0]}){why}", remedy)
 
 
 def safe_name(path: str) -> str:

@@ -1,33 +1,32 @@
 """A web server: one with directory listings, or photos numbered from 00000000 on."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from urllib.parse import quote, urlsplit
 
 import httpx
 
-from dandelion_pipeline.errors import SourceError
+from dandelion_pipeline.errors import SourceError, SourceUnavailable
 from dandelion_pipeline.images.decode import MAX_BYTES
+from dandelion_pipeline.images.sources.bounds import BOUNDS, Watch, looks_like_photo, what_it_is
+from dandelion_pipeline.images.sources.crawl import crawl, read_folder, read_page
+from dandelion_pipeline.images.sources.entries import Entry, Notes
 from dandelion_pipeline.images.sources.fetch import (
     CONCURRENCY,
-    Fetched,
+    Patience,
     fetch,
     open_client,
     shown,
 )
-from dandelion_pipeline.images.sources.listing import Listing, read_listing
-from dandelion_pipeline.images.sources.photo import (
-    PhotoSource,
-    SourcePhoto,
-    checked_label,
-    chosen_classes,
-    safe_name,
-)
+from dandelion_pipeline.images.sources.labels import checked_label, tidied
+from dandelion_pipeline.images.sources.layouts import Options, arrange
+from dandelion_pipeline.images.sources.listing import Listing
+from dandelion_pipeline.images.sources.photo import PhotoSource, SourcePhoto, chosen_classes
+from dandelion_pipeline.images.sources.placing import Placed, split_of
 from dandelion_pipeline.storage.ahead import run_ahead
-
-_GAP = 10  # so many numbers without a photo mean that there are no more
 
 
 @dataclass(frozen=True)
@@ -35,23 +34,41 @@ class ListedSource:
     """The files that a server's directory listings name."""
 
     base: str
-    labels: tuple[str, ...]
-    files: Mapping[str, Mapping[str, str]]
-    """Addresses by class and name."""
+    placed: Sequence[Placed]
+    keep_splits: bool = False
+    notes: Notes = field(default_factory=Notes)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes."""
+        return tuple(sorted({p.label for p in self.placed}))
 
     @property
     def count(self) -> int:
         """The number of files."""
-        return sum(len(self.files[label]) for label in self.labels)
+        return len(self.placed)
 
     def describe(self) -> str:
         """What this is, for people."""
         return f"{self.count} files of {', '.join(self.labels)} at {shown(self.base)}"
 
     def __iter__(self) -> Iterator[SourcePhoto]:
-        listed = ((label, *file) for label in self.labels for file in self.files[label].items())
+        watch, patience = Watch(self.notes), Patience()
         with open_client() as client:
-            yield from run_ahead(partial(_get_listed, client), listed, concurrency=CONCURRENCY)
+            read = partial(_get, client, patience)
+            addresses = (str(p.entry.at) for p in self.placed)
+            answers = run_ahead(read, addresses, concurrency=CONCURRENCY)
+            with closing(answers):
+                for placed, answer in zip(self.placed, answers, strict=False):
+                    path = placed.entry.path
+                    if _passed_on(watch, patience, path, answer, listed=True):
+                        yield SourcePhoto(
+                            placed.label, placed.name, answer.data, path, placed.group, placed.split
+                        )
+                    why = watch.too_slow()
+                    if why:
+                        self.notes.said.append(f"stopped at {path}: {why}")
+                        return
 
 
 @dataclass(frozen=True)
@@ -61,28 +78,48 @@ class NumberedSource:
     base: str
     labels: tuple[str, ...]
     count: None = None
+    keep_splits: bool = False
+    notes: Notes = field(default_factory=Notes)
 
     def describe(self) -> str:
         """What this is, for people."""
         return f"numbered photos of {', '.join(self.labels)} at {shown(self.base)}"
 
     def __iter__(self) -> Iterator[SourcePhoto]:
+        patience = Patience()
         with open_client() as client:
             for label in self.labels:
-                yield from self._photos(client, label)
+                yield from self._photos(client, patience, label)
 
-    def _photos(self, client: httpx.Client, label: str) -> Iterator[SourcePhoto]:
-        missing = 0
-        read = partial(_get_numbered, client, self.base, label)
-        for number, found in enumerate(run_ahead(read, count(), concurrency=CONCURRENCY)):
-            missing = 0 if found else missing + 1
-            if missing == _GAP:
-                return
-            if found:
-                yield SourcePhoto(label, f"{number:08d}.jpg", found.data)
+    def _photos(
+        self, client: httpx.Client, patience: Patience, label: str
+    ) -> Iterator[SourcePhoto]:
+        watch = Watch(self.notes)
+        read = partial(_get, client, patience)
+        addresses = (_numbered(self.base, label, number) for number in count())
+        answers = run_ahead(read, addresses, concurrency=CONCURRENCY)
+        with closing(answers):
+            for number, answer in enumerate(answers):
+                path = f"{label}/{number:08d}.jpg"
+                if _passed_on(watch, patience, path, answer, listed=False):
+                    yield SourcePhoto(label, f"{number:08d}.jpg", answer.data, path)
+                why = watch.over()
+                if why:
+                    self.notes.said.append(f"stopped at {path}: {why}")
+                if why is not None:
+                    return
 
 
-def open_web(url: str, labels: Sequence[str]) -> PhotoSource:
+@dataclass(frozen=True)
+class _Answer:
+    """What came of one address: bytes, nothing there, or why it failed."""
+
+    data: bytes = b""
+    there: bool = True
+    failure: SourceError | SourceUnavailable | None = None
+
+
+def open_web(url: str, options: Options) -> PhotoSource:
     """Find out what a web server offers below an address.
 
     Raises:
@@ -91,62 +128,101 @@ def open_web(url: str, labels: Sequence[str]) -> PhotoSource:
     """
     parts = urlsplit(url)
     base = parts._replace(path=parts.path.rstrip("/") + "/", query="", fragment="").geturl()
+    labels, notes = tuple(options.labels), Notes()
     for label in labels:
         checked_label(label, shown(base))
     with open_client() as client:
         top = _top(client, base, labels)
-        if top.folders and set(labels) <= set(top.folders):
-            return _open_listed(client, base, top, labels)
+        if (top.folders or top.files) and not _lacks(top, labels):
+            entries = crawl(client, top, notes)
+            placed = _arranged(client, entries, options, notes, base)
+            return ListedSource(base, placed, options.keep_splits, notes)
         if not labels:
             raise _no_listing(base)
         _check_first_numbers(client, base, labels)
         remedy = "Name two classes or more"
-        classes = chosen_classes(dict.fromkeys(labels, _GAP), labels, shown(base), remedy)
-        return NumberedSource(base, classes)
+        classes = chosen_classes(
+            dict.fromkeys(labels, 1), labels, shown(base), remedy, options.known
+        )
+        return NumberedSource(base, classes, notes=notes)
+
+
+def _lacks(top: Listing, labels: Sequence[str]) -> bool:
+    """Whether a listing, such as a home page's links, has nothing to do with the classes."""
+    names = set(map(tidied, top.folders))
+    return not set(labels) <= names and not (len(names) > 1 and all(map(split_of, names)))
+
+
+def _arranged(
+    client: httpx.Client, entries: Sequence[Entry], options: Options, notes: Notes, base: str
+) -> list[Placed]:
+    return arrange(
+        entries,
+        options,
+        notes,
+        shown(base),
+        f"Serve the photos below {shown(base)}<class>/",
+        lambda entry: read_page(client, str(entry.at)),
+    )
 
 
 def _top(client: httpx.Client, base: str, labels: Sequence[str]) -> Listing:
     try:
-        return _listing(client, base)
+        return read_folder(client, base)
     except SourceError:
         if labels:  # many servers refuse to list a folder whose files they give
             return Listing({}, {})
         raise
 
 
-def _open_listed(
-    client: httpx.Client, base: str, top: Listing, labels: Sequence[str]
-) -> ListedSource:
-    where, remedy = shown(base), f"Serve the photos below {shown(base)}<class>/"
-    names = [checked_label(name, where) for name in top.folders if not labels or name in labels]
-    files = {name: _listing(client, top.folders[name]).files for name in names}
-    counts = {name: len(found) for name, found in files.items()}
-    return ListedSource(base, chosen_classes(counts, labels, where, remedy), files)
+def _passed_on(
+    watch: Watch, patience: Patience, path: str, answer: _Answer, *, listed: bool
+) -> bool:
+    """Whether an answer is a photo. What it is else goes to the notes."""
+    if answer.failure is not None:
+        watch.failed(path, answer.failure.why)
+        if patience.is_over(answer.failure):
+            raise answer.failure
+        return False
+    patience.answered()
+    if not answer.there and listed:
+        watch.notes.odd[path] = "the server lists it and has it not"
+    return watch.takes(path, answer.data if answer.there else None)
 
 
-def _listing(client: httpx.Client, url: str) -> Listing:
-    page = fetch(client, url)
-    if page is None:
-        return Listing({}, {})
-    if len(page.data) > MAX_BYTES:
-        raise SourceError(
-            f"the listing {shown(url)}",
-            f"it has more than {MAX_BYTES / 1e6:.0f} MB",
-            "Copy the photos into a folder, and give that",
-        )
-    return read_listing(page.data, page.url)
+def _get(client: httpx.Client, patience: Patience, url: str, limit: int = MAX_BYTES + 1) -> _Answer:
+    try:
+        found = fetch(client, url, limit, patience)
+    except (SourceError, SourceUnavailable) as error:
+        return _Answer(failure=error)
+    return _Answer(found.data) if found else _Answer(there=False)
 
 
 def _check_first_numbers(client: httpx.Client, base: str, labels: Sequence[str]) -> None:
     for label in labels:
-        read = partial(_get_numbered, client, base, label, limit=1)
-        if not any(run_ahead(read, range(_GAP), concurrency=CONCURRENCY)):
+        numbers = range(BOUNDS.missing_in_a_row)
+        addresses = [_numbered(base, label, number) for number in numbers]
+        read = partial(_get, client, Patience(), limit=64)
+        answers = list(run_ahead(read, addresses, concurrency=CONCURRENCY))
+        if any(looks_like_photo(answer.data) for answer in answers):
+            continue
+        failures = [answer.failure for answer in answers if answer.failure]
+        if failures:
+            raise failures[0]
+        first, what = _numbered(shown(base), label, 0), f"the photos of {label} at {shown(base)}"
+        others = [answer for answer in answers if answer.there]
+        if others:
             raise SourceError(
-                f"the photos of {label} at {shown(base)}",
-                f"there is none of {_numbered(shown(base), label, 0)} and the {_GAP - 1} after it",
-                "Check the address and the class names; photos are numbered from 00000000 on, "
-                "or the server lists its folders",
+                what,
+                f"the server gives {what_it_is(others[0].data)} for {first} and others, no photo",
+                "Open the address in a browser: it may ask for a login, or be another one",
             )
+        raise SourceError(
+            what,
+            f"there is none of {first} and the {len(numbers) - 1} after it",
+            "Check the address and the class names; photos are numbered from 00000000 on, "
+            "or the server lists its folders",
+        )
 
 
 def _no_listing(base: str) -> SourceError:
@@ -160,21 +236,3 @@ def _no_listing(base: str) -> SourceError:
 
 def _numbered(base: str, label: str, number: int) -> str:
     return f"{base}{quote(label)}/{number:08d}.jpg"
-
-
-def _get_numbered(
-    client: httpx.Client, base: str, label: str, number: int, limit: int = MAX_BYTES + 1
-) -> Fetched | None:
-    return fetch(client, _numbered(base, label, number), limit)
-
-
-def _get_listed(client: httpx.Client, listed: tuple[str, str, str]) -> SourcePhoto:
-    label, name, url = listed
-    found = fetch(client, url)
-    if found is None:
-        raise SourceError(
-            f"could not get {shown(url)}",
-            "the server lists it and has it not",
-            "Repair or remove it on the server, and run again",
-        )
-    return SourcePhoto(label, safe_name(name), found.data)
