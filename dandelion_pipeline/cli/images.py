@@ -1,5 +1,6 @@
 """`dandelion images`: bring photos in without training on them."""
 
+import csv
 from datetime import date
 from typing import Annotated
 
@@ -58,8 +59,9 @@ def bring_in(store: Store, source: PhotoSource, day: str) -> ImportSummary:
 
 
 def split_labels(labels: str) -> list[str]:
-    """Class names from a comma-separated option."""
-    return [name.strip() for name in labels.split(",") if name.strip()]
+    """Class names from a comma-separated option; one with a comma stands in double quotes."""
+    names = next(csv.reader([labels], skipinitialspace=True), [])
+    return [name.strip() for name in names if name.strip()]
 
 
 def checked_day(day: str) -> str:
