@@ -1,5 +1,6 @@
 """`dandelion images`: bring photos in without training on them."""
 
+import csv
 import shlex
 from collections import defaultdict
 from collections.abc import Collection
@@ -155,8 +156,9 @@ def _earlier(store: Store, address: str) -> dict[str, set[str]]:
 
 
 def split_labels(labels: str) -> tuple[str, ...]:
-    """Class names from a comma-separated option."""
-    return tuple(name.strip() for name in labels.split(",") if name.strip())
+    """Class names from a comma-separated option; one with a comma stands in double quotes."""
+    names = next(csv.reader([labels], skipinitialspace=True), [])
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def checked_day(day: str) -> str:

@@ -70,7 +70,7 @@ def counts_table(counts: Mapping[str, Mapping[str, int]]) -> dg.MarkdownMetadata
     ]
     for label, row in counts.items():
         numbers = [*row.values(), sum(row.values())]
-        lines.append(f"| {label} | " + " | ".join(map(str, numbers)) + " |")
+        lines.append(f"| {_plain(label)} | " + " | ".join(map(str, numbers)) + " |")
     return dg.MetadataValue.md("\n".join(lines))
 
 

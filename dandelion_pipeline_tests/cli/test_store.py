@@ -151,3 +151,17 @@ def test_one_damage_does_not_hide_another(full: Store, dandelion: Dandelion) -> 
     named = " ".join(f"{d['name']} {d['why']}" for d in json.loads(done.stdout)["damage"])
     for part in (layout.release(1), f"v1/{ONNX_FILE}", layout.table("raw_images", DAY)):
         assert part in named
+
+
+def test_a_check_names_what_is_passed_over_and_calls_nothing_damaged(
+    full: Store, dandelion: Dandelion
+) -> None:
+    grass = Path(full.url.removeprefix("file://")) / "landing" / DAY / "grass"
+    (grass / "a\nb.jpg").write_bytes(photo(GREEN))
+    (grass / "empty").mkdir()
+    done = dandelion("store", "check")
+    assert done.exit_code == 0
+    assert "nothing is damaged" in done.stdout
+    assert "bad name" in done.stdout
+    (odd,) = json.loads(dandelion("store", "check", "--json").stdout)["odd"]
+    assert odd == {"name": f"landing/{DAY}/grass/a\nb.jpg", "why": "bad name"}
