@@ -23,16 +23,20 @@ from dandelion_pipeline.release.manifest import (
 )
 from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.storage.tables import parquet_bytes
+from dandelion_pipeline.training.budget import Plan
 from dandelion_pipeline.training.calibrate import fit_temperature
 from dandelion_pipeline.training.checkpoints import Checkpoint
+from dandelion_pipeline.training.choices import Choices
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import load_prepared, load_training
 from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
 from dandelion_pipeline.training.evaluate import predict_logits
 from dandelion_pipeline.training.export import Exported, export
+from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.network import ARCHITECTURE
+from dandelion_pipeline.training.pace import Outlook, outlook
 from dandelion_pipeline.training.quantize import CALIBRATION_PHOTOS
-from dandelion_pipeline.training.train import EpochMetrics, Training, train
+from dandelion_pipeline.training.train import Training, train
 from dandelion_pipeline.training.weights import starting_weights
 
 
@@ -59,6 +63,12 @@ class TrainingRecord(BaseModel):
     files: dict[str, FileDigest]
     temperature: float = 1.0
     """Logits are divided by it; fitted on the validation split."""
+
+    plan: Plan | None = None
+    """How long it was to train; None in records of when that was in epochs."""
+
+    choices: Choices | None = None
+    """What ``auto`` came to; None in records of when there was nothing to choose."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +113,20 @@ def fit(
     config: TrainingConfig,
     on_epoch: Callable[[EpochMetrics], None],
     on_resume: Callable[[Sequence[EpochMetrics]], None] = lambda rows: None,
+    on_start: Callable[[Outlook], None] = lambda outlook: None,
 ) -> TrainedModel:
     """Train on a data set, and export what it ends with.
 
     A training of the same data and configuration that was killed, or failed in a way that may
-    heal, is gone on with: a checkpoint lies in the store after each epoch, and nowhere afterwards.
+    heal, is gone on with: a checkpoint lies in the store after each round, and nowhere afterwards.
 
     Args:
         store: where the photos lie.
         dataset: as made by `training.dataset.build_dataset`.
         config: every knob.
-        on_epoch: called after each epoch.
-        on_resume: called with the epochs that need not be made again, if there are any.
+        on_epoch: called after each round, see `budget.Plan`.
+        on_resume: called with the rounds that need not be made again, if there are any.
+        on_start: called before that, with what is ahead.
 
     Raises:
         TrainingError: training cannot start, or went wrong.
@@ -135,7 +147,9 @@ def fit(
         on_epoch(row)
 
     with checkpoint.for_retries():
-        if checkpoint.restore(training):
+        resumed = checkpoint.restore(training)
+        on_start(outlook(training))
+        if resumed:
             on_resume(training.history)
         network = train(training, keep_and_tell)
         calibration = load_prepared(
@@ -180,6 +194,8 @@ def _record(
         golden=exported.golden,
         files=digests(exported.files),
         temperature=temperature,
+        plan=training.plan,
+        choices=training.choices,
     )
 
 

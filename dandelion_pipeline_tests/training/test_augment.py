@@ -25,8 +25,7 @@ def photos(count: int, size: int = 48) -> torch.Tensor:
 
 def test_the_whole_of_a_square_photo_comes_back_as_it_is_or_mirrored() -> None:
     pixels = photos(1).expand(16, -1, -1, -1)
-    shape = {"smallest": 1.0, "rotation": 0.0}
-    views = random_views(pixels, torch.ones(16), 48, **shape)
+    views = random_views(pixels, torch.ones(16), 48, smallest=1.0, rotation=0.0)
     wholes = [view for view in views if float((view - views[0]).abs().mean()) < 60]
     closest = [
         min(
