@@ -48,7 +48,7 @@ def random_views(
         pixels: shape ``(N, 3, S, S)``, any photo squeezed into a square.
         aspects: width over height of each photo as it was, shape ``(N,)``.
         size: width and height of the views, in pixels.
-        smallest: smallest part, as a share of the photo's area.
+        smallest: smallest part, as a share of the photo's area; 1 for the largest square or so.
         rotation: largest turn to either side, in degrees.
         mirrored: mirror half of the photos.
 
@@ -58,7 +58,8 @@ def random_views(
     count = len(pixels)
     # Lengths are in units of the photo's height; positions from -1 to 1, as grid_sample has them.
     area = _uniform(count, smallest, 1) * aspects
-    shape = _uniform(count, -math.log(ASPECT), math.log(ASPECT)).exp()
+    spread = math.log(ASPECT) if smallest < 1 else 0.0
+    shape = _uniform(count, -spread, spread).exp()
     width = torch.minimum((area * shape).sqrt(), aspects)
     height = torch.clamp((area / shape).sqrt(), max=1)
     width, height = torch.minimum(width, ASPECT * height), torch.minimum(height, ASPECT * width)

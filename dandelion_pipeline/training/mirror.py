@@ -4,6 +4,9 @@ Most things may be mirrored; arrows, letters, and left and right hands may not. 
 tell: their labels are predicted by the nearest other photo, once from the photos alone and once
 from the photos and their mirror images. Where mirror images turn significantly more answers wrong
 than right, a network would learn the wrong labels from them too.
+
+Pictures without colour are drawings, scans and symbols more often than photos, and the mirror image
+of a digit is no digit at all. There it is enough that most mirror images lose their label.
 """
 
 import math
@@ -18,6 +21,12 @@ MOST_PHOTOS = 2_000
 
 SIGNIFICANCE = 0.01
 """Of McNemar's exact test, in each of two feature spaces."""
+
+MATERIAL = 0.01
+"""Share of the photos that mirror images must turn wrong; less would do no harm that one sees."""
+
+COLOURLESS = 2.0
+"""Mean distance between the largest and the smallest channel of a grey picture, of 255 levels."""
 
 TWIN = 0.99
 """Correlation of the pixels of two pictures that are one."""
@@ -51,30 +60,79 @@ def may_mirror(
     pixels, labels = pixels[some], labels[some]
     own = torch.arange(len(labels)) if groups is None else groups[some]
     related = own[:, None] == own[None]
-    for number, (features, side) in enumerate(((_thumbnails, _PIXELS), (_gradients, _GRADIENTS))):
+    grey = float((pixels.amax(1) - pixels.amin(1)).float().mean((1, 2)).median()) < COLOURLESS
+    for features, side in ((_thumbnails, _PIXELS), (_gradients, _GRADIENTS)):
         reduced = interpolate(pixels, (side, side), mode="bilinear", antialias=True).float()
         photos, mirrored = features(reduced), features(reduced.flip(3))
-        direct, reflected = photos @ photos.T, photos @ mirrored.T
-        direct[related] = reflected[related] = -math.inf
-        near, nearest = direct.max(1)
-        near_mirrored, nearest_mirrored = reflected.max(1)
-        closer = near_mirrored > near
-        same = labels[nearest_mirrored] == labels
-        if number == 0:
-            twins = closer & (near_mirrored >= TWIN)
-            others, alike = int((twins & ~same).sum()), int((twins & same).sum())
-            if _more(others, alike) < TWIN_SIGNIFICANCE:
-                reason = f"{others} of {len(labels)} photos are mirror images of another class's"
-                return Verdict(mirror=False, reason=reason)
-        right = labels[nearest] == labels
-        lost, won = int((right & closer & ~same).sum()), int((~right & closer & same).sum())
-        if (chance := _more(lost, won)) < SIGNIFICANCE:
-            reason = (
-                f"beside mirror images, {lost} of {len(labels)} photos look like another class, "
-                f"and only {won} like their own again (p = {chance:.1g})"
-            )
-            return Verdict(mirror=False, reason=reason)
+        neighbours = _Neighbours.of(labels, related, photos @ photos.T, photos @ mirrored.T)
+        twins = neighbours.twins() if features is _thumbnails else ""
+        if why := twins or neighbours.harm() or (neighbours.foreign() if grey else ""):
+            return Verdict(mirror=False, reason=why)
     return Verdict(mirror=True, reason=f"mirror images of {len(labels)} photos keep their labels")
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    """The nearest other photo of each photo, and the nearest mirror image of another."""
+
+    right: torch.Tensor
+    """Whether the nearest photo has the same label, shape ``(N,)``; so for what follows."""
+
+    right_mirrored: torch.Tensor
+    closer: torch.Tensor
+    """Whether the nearest mirror image is nearer than the nearest photo."""
+
+    twin: torch.Tensor
+    """Whether it is that, and the same picture."""
+
+    @classmethod
+    def of(
+        cls,
+        labels: torch.Tensor,
+        related: torch.Tensor,
+        direct: torch.Tensor,
+        reflected: torch.Tensor,
+    ) -> "_Neighbours":
+        near, nearest = direct.masked_fill(related, -math.inf).max(1)
+        near_mirrored, nearest_mirrored = reflected.masked_fill(related, -math.inf).max(1)
+        closer = near_mirrored > near
+        return cls(
+            labels[nearest] == labels,
+            labels[nearest_mirrored] == labels,
+            closer,
+            closer & (near_mirrored >= TWIN),
+        )
+
+    def twins(self) -> str:
+        """Why mirroring would do harm: mirror twins under other labels; empty if it would not."""
+        others = int((self.twin & ~self.right_mirrored).sum())
+        alike = int((self.twin & self.right_mirrored).sum())
+        if _more(others, alike) >= TWIN_SIGNIFICANCE:
+            return ""
+        return f"{others} of {len(self.twin)} photos are mirror images of another class's"
+
+    def harm(self) -> str:
+        """The same: beside mirror images, more photos look like another class."""
+        lost = int((self.right & self.closer & ~self.right_mirrored).sum())
+        won = int((~self.right & self.closer & self.right_mirrored).sum())
+        chance = _more(lost, won)
+        if chance >= SIGNIFICANCE or lost - won < MATERIAL * len(self.right):
+            return ""
+        return (
+            f"beside mirror images, {lost} of {len(self.right)} photos look like another class, "
+            f"and only {won} like their own again (p = {chance:.1g})"
+        )
+
+    def foreign(self) -> str:
+        """The same: most mirror images of pictures do not look like their class."""
+        lost = int((self.right & ~self.right_mirrored).sum())
+        won = int((~self.right & self.right_mirrored).sum())
+        if _more(lost, won) >= SIGNIFICANCE or lost <= int(self.right.sum()) / 2:
+            return ""
+        return (
+            f"these are pictures without colour, and {lost} of {len(self.right)} mirrored ones "
+            "look like another class"
+        )
 
 
 def _more(often: int, seldom: int) -> float:

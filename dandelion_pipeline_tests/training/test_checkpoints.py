@@ -109,6 +109,17 @@ def test_from_each_epoch_a_training_goes_on_to_the_same_weights_and_curve(
     assert weights_of(train(second, lambda row: None)) == undisturbed
 
 
+def test_a_training_goes_on_in_the_middle_of_a_pass_over_the_photos() -> None:
+    config = CONFIG.model_copy(update={"epochs": None, "steps": 16, "batch_size": 5})
+    first = new_training(config)
+    first.order = torch.tensor([7, 3, 5, 1, 2])  # a round ends wherever its steps do
+    data = capture(first)
+    expected = first.run_epoch().train_loss
+    second = new_training(config)
+    restore(second, data)
+    assert second.run_epoch().train_loss == expected
+
+
 @pytest.mark.parametrize("damage", ["cut", "empty", "other network", "other form"])
 def test_a_damaged_checkpoint_leaves_the_training_as_it_was(damage: str) -> None:
     training = new_training()
