@@ -168,4 +168,5 @@ def _gradients(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def _unit(features: torch.Tensor) -> torch.Tensor:
-    return features / torch.linalg.vector_norm(features, dim=1, keepdim=True).clamp(min=1e-6)
+    length: torch.Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return features / length.clamp(min=1e-6)
