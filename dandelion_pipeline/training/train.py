@@ -15,7 +15,7 @@ from dandelion_pipeline.training.augment import Augmentation
 from dandelion_pipeline.training.average import WeightAverage
 from dandelion_pipeline.training.budget import plan_for
 from dandelion_pipeline.training.choices import choose
-from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.config import Imbalance, TrainingConfig
 from dandelion_pipeline.training.data import PreparedPhotos, TrainingPhotos
 from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.imbalance import Balance
@@ -216,7 +216,9 @@ class Training:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         with self.arithmetic.autocast():
             logits = network(self._normalize(pixels)).float()
-            smoothing = self.config.label_smoothing
+            # Smoothed labels would ask for the rarest class in every photo once logits are adjusted.
+            adjusted = self.choices.imbalance is Imbalance.LOGIT_ADJUSTMENT
+            smoothing = 0.0 if adjusted else self.config.label_smoothing
             loss = cross_entropy(logits + self._loss_offset, shares, label_smoothing=smoothing)
         return loss, logits
 
