@@ -216,7 +216,7 @@ class Training:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         with self.arithmetic.autocast():
             logits = network(self._normalize(pixels)).float()
-            # Smoothed labels would ask for the rarest class in every photo once logits are adjusted.
+            # Once logits are adjusted, smoothed labels ask for the rarest class in every photo.
             adjusted = self.choices.imbalance is Imbalance.LOGIT_ADJUSTMENT
             smoothing = 0.0 if adjusted else self.config.label_smoothing
             loss = cross_entropy(logits + self._loss_offset, shares, label_smoothing=smoothing)
