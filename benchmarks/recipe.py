@@ -39,7 +39,7 @@ from dandelion_pipeline.training.data import load_prepared
 from dandelion_pipeline.training.dataset import TEST, build_dataset, rows_of
 from dandelion_pipeline.training.evaluate import predict_logits
 from dandelion_pipeline.training.fit import fit
-from dandelion_pipeline.training.train import EpochMetrics
+from dandelion_pipeline.training.history import EpochMetrics
 
 SHARED = Path(__file__).parents[2] / "shared/data/dandelion-grass"
 DAY = "2025-05-01"
@@ -90,7 +90,7 @@ def measured(store: Store, photos: pa.Table, salt: str, config: TrainingConfig) 
 
     def note(row: EpochMetrics) -> None:
         losses.append(row.validation_loss)
-        out.print(f"{row.epoch}/{config.epochs}  {row.validation_loss:.3f}", end="\r")
+        out.print(f"{row.epoch}  {row.validation_loss:.3f}", end="\r")
 
     began, cpu = time.perf_counter(), time.process_time()
     model = fit(store, dataset, config, note)

@@ -17,9 +17,10 @@ from dandelion_pipeline.training import plots
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.dataset import DatasetInfo
 from dandelion_pipeline.training.fit import TrainedModel, fit
+from dandelion_pipeline.training.history import EpochMetrics
+from dandelion_pipeline.training.pace import Outlook
 from dandelion_pipeline.training.pictures import SAYS, evaluation_pictures
 from dandelion_pipeline.training.score import measure_both, score
-from dandelion_pipeline.training.train import EpochMetrics
 
 
 class TrainedModelConfig(dg.Config, TrainingConfig):
@@ -47,8 +48,10 @@ def trained_model(
         report = layout.report(DatasetInfo.of(dataset).hash)
         if opened.exists(report):
             mlflow.log_page(opened.get(report), "data_report.html")
-        reporter = _Reporter(context, mlflow, config.epochs)
-        model = fit(opened, dataset, config, reporter.on_epoch, reporter.on_resume)
+        reporter = _Reporter(context, mlflow)
+        model = fit(
+            opened, dataset, config, reporter.on_epoch, reporter.on_resume, reporter.on_start
+        )
         record = model.record
         context.log.info(f"served in {record.served_in_words}")
         curves = plots.learning_curves(record.history, record.best_epoch)
@@ -61,15 +64,18 @@ def trained_model(
                 "served_as": record.served_as,
             }
         )
+    reporter.on_end(record.history)
     kept = record.history[record.best_epoch - 1]
     context.add_output_metadata(
         {
-            "epochs": kept.epoch,
+            "rounds": kept.epoch,
+            "steps": kept.epoch * record.plan.steps_per_round if record.plan else None,
+            "choices": record.choices.sentences() if record.choices else [],
             "validation_accuracy": kept.validation_accuracy,
             "seconds": record.seconds,
             "is_sample": record.data.is_sample,
             "served_in": record.served_in_words,
-            "learning_curves": picture(curves, "png", "loss and accuracy by epoch"),
+            "learning_curves": picture(curves, "png", "loss and accuracy by round"),
             **mlflow.metadata,
         }
     )
@@ -141,31 +147,50 @@ def _shown(pictures: Mapping[str, bytes]) -> dict[str, dg.MarkdownMetadataValue]
 class _Reporter:
     """Says in Dagster's log and in MLflow how a training goes."""
 
-    def __init__(self, context: dg.AssetExecutionContext, mlflow: Tracking, epochs: int) -> None:
+    def __init__(self, context: dg.AssetExecutionContext, mlflow: Tracking) -> None:
         self._context = context
         self._mlflow = mlflow
-        self._epochs = epochs
+        self._outlook: Outlook | None = None
         self._spent: list[float] = []
 
+    def on_start(self, outlook: Outlook) -> None:
+        """Nothing is trained yet."""
+        self._outlook = outlook
+        self._context.log.info(outlook.sentence())
+        for sentence in outlook.choices.sentences():
+            self._context.log.info(sentence)
+
     def on_epoch(self, row: EpochMetrics) -> None:
-        """An epoch is over."""
+        """A round is over."""
         self._spent.append(row.seconds)
-        left = sum(self._spent) / len(self._spent) * (self._epochs - row.epoch)
+        left = self._outlook.left(self._spent) if self._outlook else 0
         self._context.log.info(
-            f"epoch {row.epoch:3d}/{self._epochs}  loss {row.train_loss:.3f}  "
+            f"{self._round(f'{row.epoch:3d}')}  loss {row.train_loss:.3f}  "
             f"validation {row.validation_loss:.3f}, accuracy {row.validation_accuracy:.1%}  "
             f"{row.seconds:.1f} s, {left // 60:.0f}:{left % 60:02.0f} left"
         )
         self._track(row)
 
     def on_resume(self, rows: Sequence[EpochMetrics]) -> None:
-        """Epochs of a run before this one: its MLflow run ended, so this one's gets their curve."""
+        """Rounds of a run before this one: its MLflow run ended, so this one's gets their curve."""
         self._context.log.info(
-            f"going on after epoch {len(rows)}/{self._epochs}, "
+            f"going on after {self._round(str(len(rows)))}, "
             "from the checkpoint of a training with this data and configuration"
         )
         for row in rows:
             self._track(row)
+
+    def on_end(self, rows: Sequence[EpochMetrics]) -> None:
+        """The last round is over: perhaps sooner than was planned."""
+        if self._outlook is not None and len(rows) < self._outlook.plan.rounds:
+            self._context.log.info(
+                f"ended after {self._round(str(len(rows)))}: nothing was left to learn, all photos "
+                "were right for a sixth of the training"
+            )
+
+    def _round(self, number: str) -> str:
+        plan = self._outlook.plan if self._outlook else None
+        return f"{plan.unit} {number}/{plan.rounds}" if plan else f"round {number}"
 
     def _track(self, row: EpochMetrics) -> None:
         values = asdict(row)

@@ -34,7 +34,13 @@ _FROM_YIQ = torch.linalg.inv(_TO_YIQ)
 
 
 def random_views(
-    pixels: torch.Tensor, aspects: torch.Tensor, size: int, smallest: float, rotation: float
+    pixels: torch.Tensor,
+    aspects: torch.Tensor,
+    size: int,
+    smallest: float,
+    rotation: float,
+    *,
+    mirrored: bool = True,
 ) -> torch.Tensor:
     """Cut a random, perhaps mirrored and turned, part out of each photo.
 
@@ -42,8 +48,9 @@ def random_views(
         pixels: shape ``(N, 3, S, S)``, any photo squeezed into a square.
         aspects: width over height of each photo as it was, shape ``(N,)``.
         size: width and height of the views, in pixels.
-        smallest: smallest part, as a share of the photo's area.
+        smallest: smallest part, as a share of the photo's area; 1 for the largest square or so.
         rotation: largest turn to either side, in degrees.
+        mirrored: mirror half of the photos.
 
     Returns:
         float32 pixels of shape ``(N, 3, size, size)``. Beyond a photo lies its mirror image.
@@ -51,12 +58,13 @@ def random_views(
     count = len(pixels)
     # Lengths are in units of the photo's height; positions from -1 to 1, as grid_sample has them.
     area = _uniform(count, smallest, 1) * aspects
-    shape = _uniform(count, -math.log(ASPECT), math.log(ASPECT)).exp()
+    spread = math.log(ASPECT) if smallest < 1 else 0.0
+    shape = _uniform(count, -spread, spread).exp()
     width = torch.minimum((area * shape).sqrt(), aspects)
     height = torch.clamp((area / shape).sqrt(), max=1)
     width, height = torch.minimum(width, ASPECT * height), torch.minimum(height, ASPECT * width)
     angle = torch.deg2rad(_uniform(count, -rotation, rotation))
-    mirror = 1 - 2 * torch.randint(2, (count,))
+    mirror = 1 - 2 * torch.randint(2, (count,)) if mirrored else torch.ones(count)
     x = (1 - width / aspects) * _uniform(count, -1, 1)
     y = (1 - height) * _uniform(count, -1, 1)
     rows = (
@@ -117,8 +125,11 @@ def erased(pixels: torch.Tensor, share: float, value: torch.Tensor) -> torch.Ten
 class Augmentation:
     """What happens to a training batch before the network sees it."""
 
-    def __init__(self, config: TrainingConfig, classes: int, mean: torch.Tensor) -> None:
+    def __init__(
+        self, config: TrainingConfig, classes: int, mean: torch.Tensor, *, mirror: bool = True
+    ) -> None:
         self._config = config
+        self._mirror = mirror
         self._classes = classes
         self._mean = mean
         self._mixes = v2.RandomChoice(
@@ -142,7 +153,9 @@ class Augmentation:
             each class, shape ``(N, classes)``.
         """
         knobs = self._config
-        views = random_views(pixels, aspects, size, knobs.smallest_crop, knobs.rotation)
+        views = random_views(
+            pixels, aspects, size, knobs.smallest_crop, knobs.rotation, mirrored=self._mirror
+        )
         if knobs.color_jitter:
             views = recoloured(views, knobs.color_jitter)
         if knobs.erasing:

@@ -22,12 +22,14 @@ from dandelion_pipeline.errors import ExportError, ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.train import EpochMetrics, Training
+from dandelion_pipeline.training.history import EpochMetrics
+from dandelion_pipeline.training.train import Training
 
-FORMAT = 2
+FORMAT = 3
 """Change it with whatever `capture` writes, or with what an epoch does."""
 
 _GENERATOR = "generator"
+_ORDER = "order"
 _SAID = "training"
 _LENGTH_BYTES = 8
 """Of the header's length, before the header. Source: the format's specification."""
@@ -111,6 +113,7 @@ def capture(training: Training) -> bytes:
             for name, value in state.items()
         },
         _GENERATOR: torch.get_rng_state(),
+        _ORDER: training.order.clone(),
     }
     said = {
         "history": [asdict(row) for row in training.history],
@@ -132,6 +135,7 @@ def restore(training: Training, data: bytes) -> None:
         moments = _moments(training, tensors)
         network, average = (_part(tensors, name) for name in ("network", "average"))
         history = [EpochMetrics(**row) for row in said["history"]]
+        order = tensors[_ORDER]
         _check_fits(training.network.state_dict(), network)
         _check_fits(training.average.network.state_dict(), average)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -146,6 +150,7 @@ def restore(training: Training, data: bytes) -> None:
     training.optimization.adamw.load_state_dict({"state": moments, "param_groups": groups})
     training.scaler.load_state_dict(said["scaler"])
     torch.set_rng_state(tensors[_GENERATOR])
+    training.order = order
     training.history.extend(history)
 
 

@@ -41,15 +41,51 @@ class Precision(StrEnum):
     """float16 by autocast with a scaled loss (Micikevicius et al., 2017, arXiv:1710.03740)."""
 
 
+class Mirror(StrEnum):
+    """Whether training crops are mirrored with probability ½."""
+
+    AUTO = "auto"
+    """Unless mirror images carry other labels; `training.mirror` says how that is found out."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class Imbalance(StrEnum):
+    """What is done about classes of very different size."""
+
+    AUTO = "auto"
+    """What `training.imbalance` chooses by the sizes of the classes."""
+
+    NONE = "none"
+    BALANCED_SAMPLING = "balanced_sampling"
+    """Small classes are drawn more often; the served probabilities are for the data's own mix."""
+
+    LOGIT_ADJUSTMENT = "logit_adjustment"
+    """The loss makes up for the sizes of the classes (Menon et al., 2021, arXiv:2007.07314)."""
+
+
 class TrainingConfig(BaseModel):
     """How a ResNet18 is trained. The defaults are the preset ``best``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(default=84, ge=1, description="Passes over the training photos")
+    steps: int = Field(
+        default=672,
+        ge=1,
+        description="Optimisation steps for a few hundred photos; training.budget gives more more",
+    )
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Passes over the training photos; if given, steps does not count",
+    )
     size: int = Field(default=144, ge=32, le=512, description="Input width and height, pixels")
     early_share: float = Field(
-        default=0.6, ge=0, le=1, description="Share of epochs, the first ones, on smaller crops"
+        default=0.6,
+        ge=0,
+        le=1,
+        description="Share of the training, its first part, on smaller crops",
     )
     early_scale: float = Field(
         default=7 / 9, gt=0, le=1, description="Width of those crops, in terms of size"
@@ -65,14 +101,27 @@ class TrainingConfig(BaseModel):
     label_smoothing: float = Field(
         default=0.1, ge=0, lt=1, description="Share of each label spread over all classes"
     )
+    imbalance: Imbalance = Field(
+        default=Imbalance.AUTO,
+        description="auto, none, balanced_sampling or logit_adjustment",
+    )
+    mirror: Mirror = Field(
+        default=Mirror.AUTO, description="auto, on or off: mirror photos at random"
+    )
     smallest_crop: float = Field(
-        default=0.35, gt=0, le=1, description="Smallest random crop, as a share of the area"
+        default=0.35,
+        gt=0,
+        le=1,
+        description="Smallest random crop, as a share of the area; 1 for none",
     )
     color_jitter: float = Field(
-        default=0.3, ge=0, le=1, description="Strength of random colour changes"
+        default=0.3, ge=0, le=1, description="Strength of random colour changes; 0 for none"
     )
     rotation: float = Field(
-        default=15.0, ge=0, le=180, description="Largest random turn to either side, degrees"
+        default=15.0,
+        ge=0,
+        le=180,
+        description="Largest random turn to either side, degrees; 0 for none",
     )
     erasing: float = Field(
         default=0.25, ge=0, le=1, description="Share of photos that lose a random rectangle"
@@ -119,9 +168,14 @@ class TrainingConfig(BaseModel):
         """The configuration of a preset, with some knobs turned."""
         return cls(**{**_PRESETS[preset], **changes})
 
-    def crop_size(self, epoch: int) -> int:
-        """Width and height of training crops in an epoch, pixels; epochs count from 0."""
-        early = epoch < round(self.early_share * self.epochs)
+    def crop_size(self, part: int, parts: int) -> int:
+        """Width and height of training crops in one of the parts of a training, pixels.
+
+        Args:
+            part: from 0 on.
+            parts: how many there are.
+        """
+        early = part < round(self.early_share * parts)
         return round(self.size * self.early_scale) if early else self.size
 
     @property
@@ -134,7 +188,7 @@ class TrainingConfig(BaseModel):
 _PRESETS: dict[Preset, dict[str, Any]] = {
     Preset.SAMPLE: {"epochs": 12, "size": 64, "batch_size": 32, "ema_decay": 0.95},
     Preset.FAST: {
-        "epochs": 34,
+        "steps": 272,
         "size": 112,
         "early_share": 0.5,
         "early_scale": 4 / 7,

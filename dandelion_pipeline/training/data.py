@@ -1,7 +1,9 @@
 """Photos of a split, decoded once and kept in memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +14,13 @@ from torch.nn.functional import interpolate
 
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.kept import read_kept
-from dandelion_pipeline.images.preprocess import Preprocessing, prepare
+from dandelion_pipeline.images.preprocess import Preprocessing, pixels_of
+from dandelion_pipeline.storage.ahead import run_ahead
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.config import SPARE
+
+T = TypeVar("T")
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -30,9 +36,16 @@ class TrainingPhotos:
     labels: torch.Tensor
     """Classes by number, shape ``(N,)``."""
 
+    groups: torch.Tensor | None = None
+    """Numbers of groups of near-duplicates, shape ``(N,)``; None if that is not known."""
+
     @classmethod
     def of(
-        cls, images: Iterable[Image.Image], labels: npt.NDArray[np.int64], size: int
+        cls,
+        images: Iterable[Image.Image],
+        labels: npt.NDArray[np.int64],
+        size: int,
+        groups: npt.NDArray[np.int64] | None = None,
     ) -> "TrainingPhotos":
         """Squeeze photos.
 
@@ -40,14 +53,28 @@ class TrainingPhotos:
             images: upright, RGB.
             labels: shape ``(N,)``.
             size: width and height of the crops that will be cut, pixels.
+            groups: of near-duplicates, shape ``(N,)``.
         """
+        squares = (_squeezed(image, size) for image in images)
+        return cls._filled(squares, labels, size, groups)
+
+    @classmethod
+    def _filled(
+        cls,
+        squares: Iterable[tuple[Pixels, float]],
+        labels: npt.NDArray[np.int64],
+        size: int,
+        groups: npt.NDArray[np.int64] | None,
+    ) -> "TrainingPhotos":
         side = round(size * SPARE)
-        pixels, aspects = [], []
-        for image in images:
-            square = image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
-            pixels.append(torch.from_numpy(np.array(square)).permute(2, 0, 1))
-            aspects.append(image.width / image.height)
-        return cls(torch.stack(pixels), torch.tensor(aspects), torch.from_numpy(labels))
+        # One tensor from the start: a list of photos beside it would take the memory twice.
+        pixels = torch.empty(len(labels), 3, side, side, dtype=torch.uint8)
+        aspects = torch.empty(len(labels))
+        for number, (square, aspect) in enumerate(squares):
+            pixels[number] = torch.from_numpy(square).permute(2, 0, 1)
+            aspects[number] = aspect
+        numbers = None if groups is None else torch.from_numpy(groups)
+        return cls(pixels, aspects, torch.from_numpy(labels), numbers)
 
     def shrunk(self, size: int) -> "TrainingPhotos":
         """The same photos, no larger than crops of ``size`` pixels can use."""
@@ -77,21 +104,42 @@ def load_training(
         classes: in the order of their numbers.
         preprocessing: of the model; crops will be as large as its input.
     """
-    images = _decoded(store, rows, preprocessing)
-    return TrainingPhotos.of(images, _labels(rows, classes), preprocessing.size)
+
+    def squeezed(data: bytes) -> tuple[Pixels, float]:
+        return _squeezed(decode(data, preprocessing.shorter_side).image, preprocessing.size)
+
+    squares = _on_all_cores(squeezed, read_kept(store, rows["sha256"].to_pylist()))
+    return TrainingPhotos._filled(
+        squares, _labels(rows, classes), preprocessing.size, _groups(rows)
+    )
 
 
 def load_prepared(
     store: Store, rows: pa.Table, classes: Sequence[str], preprocessing: Preprocessing
 ) -> PreparedPhotos:
     """Read, decode and prepare the photos of a validation or test split."""
-    pixels = [prepare(image, preprocessing) for image in _decoded(store, rows, preprocessing)]
-    return PreparedPhotos(np.stack(pixels), _labels(rows, classes))
-
-
-def _decoded(store: Store, rows: pa.Table, preprocessing: Preprocessing) -> Iterator[Image.Image]:
     contents = read_kept(store, rows["sha256"].to_pylist())
-    return (decode(data, preprocessing.shorter_side).image for data in contents)
+    pixels = _on_all_cores(lambda data: pixels_of(data, preprocessing), contents)
+    return PreparedPhotos(np.stack(list(pixels)), _labels(rows, classes))
+
+
+def _on_all_cores(work: Callable[[bytes], T], contents: Iterable[bytes]) -> Iterator[T]:
+    """The results in order; Pillow lets go of Python's lock while it decodes and resizes."""
+    return run_ahead(work, contents, concurrency=os.cpu_count() or 1)
+
+
+def _squeezed(image: Image.Image, size: int) -> tuple[Pixels, float]:
+    """A photo as a square that crops of ``size`` pixels are cut from, and width over height."""
+    side = round(size * SPARE)
+    square = image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return np.array(square), image.width / image.height
+
+
+def _groups(rows: pa.Table) -> npt.NDArray[np.int64] | None:
+    if "group" not in rows.column_names:
+        return None
+    _, numbers = np.unique(rows["group"].to_pylist(), return_inverse=True)
+    return numbers.astype(np.int64)
 
 
 def _labels(rows: pa.Table, classes: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -24,13 +24,17 @@ from dandelion_pipeline.release.manifest import (
 )
 from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.storage.tables import parquet_bytes
+from dandelion_pipeline.training.budget import Plan
 from dandelion_pipeline.training.checkpoints import Checkpoint
+from dandelion_pipeline.training.choices import Choices
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.data import load_prepared, load_training
 from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
 from dandelion_pipeline.training.export import Exported, compared_training_photos, export
+from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.network import ARCHITECTURE
-from dandelion_pipeline.training.train import EpochMetrics, Training, train
+from dandelion_pipeline.training.pace import Outlook, outlook
+from dandelion_pipeline.training.train import Training, train
 from dandelion_pipeline.training.weights import starting_weights
 
 
@@ -64,6 +68,12 @@ class TrainingRecord(BaseModel):
     served_because: str = ""
     temperatures: dict[Form, float] = {}
     """Of each graph."""
+
+    plan: Plan | None = None
+    """How long it was to train; None in records of when that was in epochs."""
+
+    choices: Choices | None = None
+    """What ``auto`` came to; None in records of when there was nothing to choose."""
 
     @property
     def served_in_words(self) -> str:
@@ -113,18 +123,20 @@ def fit(
     config: TrainingConfig,
     on_epoch: Callable[[EpochMetrics], None],
     on_resume: Callable[[Sequence[EpochMetrics]], None] = lambda rows: None,
+    on_start: Callable[[Outlook], None] = lambda outlook: None,
 ) -> TrainedModel:
     """Train on a data set, and export what it ends with.
 
     A training of the same data and configuration that was killed, or failed in a way that may
-    heal, is gone on with: a checkpoint lies in the store after each epoch, and nowhere afterwards.
+    heal, is gone on with: a checkpoint lies in the store after each round, and nowhere afterwards.
 
     Args:
         store: where the photos lie.
         dataset: as made by `training.dataset.build_dataset`.
         config: every knob.
-        on_epoch: called after each epoch.
-        on_resume: called with the epochs that need not be made again, if there are any.
+        on_epoch: called after each round, see `budget.Plan`.
+        on_resume: called with the rounds that need not be made again, if there are any.
+        on_start: called before that, with what is ahead.
 
     Raises:
         TrainingError: training cannot start, or went wrong.
@@ -145,7 +157,9 @@ def fit(
         on_epoch(row)
 
     with checkpoint.for_retries():
-        if checkpoint.restore(training):
+        resumed = checkpoint.restore(training)
+        on_start(outlook(training))
+        if resumed:
             on_resume(training.history)
         network = train(training, keep_and_tell)
         some = rows.slice(0, compared_training_photos(len(validation.labels)))
@@ -189,6 +203,8 @@ def _record(
         served_as=exported.served.form,
         served_because=exported.served.because,
         temperatures=exported.temperatures,
+        plan=training.plan,
+        choices=training.choices,
     )
 
 

@@ -31,9 +31,21 @@ class Optimization:
         self.adamw = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self._config = config
         self._steps = steps
+        self._tail: tuple[int, int] | None = None
+
+    def finish(self, step: int, steps: int) -> None:
+        """Let the rate fall to zero in so many steps from a step on, and not as it was planned."""
+        self._tail = step, steps
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, from 0 on."""
+        if self._tail is not None and step >= self._tail[0]:
+            begin, steps = self._tail
+            past = (step - begin) / steps
+            return self._planned(begin) * (1 + math.cos(math.pi * past)) / 2
+        return self._planned(step)
+
+    def _planned(self, step: int) -> float:
         rising = max(1.0, self._config.warmup * self._steps)
         if step < rising:
             return self._config.learning_rate * (step + 1) / (rising + 1)

@@ -19,6 +19,7 @@ from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 from dandelion_pipeline.training.fit import fit
 from dandelion_pipeline.training.gate import GATE_CHECKS
+from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.photos import reviewed
 from dandelion_pipeline.training.pictures import (
     CONFUSION_MATRIX,
@@ -27,7 +28,6 @@ from dandelion_pipeline.training.pictures import (
     RELIABILITY,
     WORST_MISTAKES,
 )
-from dandelion_pipeline.training.train import EpochMetrics
 from dandelion_pipeline_tests.defs.conftest import DAY, Place
 from dandelion_pipeline_tests.defs.test_definitions import WALK
 from serving.proof import proven_engine

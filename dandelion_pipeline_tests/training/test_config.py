@@ -36,9 +36,9 @@ def test_evaluation_and_serving_share_the_input_size() -> None:
 
 def test_the_first_epochs_see_smaller_crops() -> None:
     config = TrainingConfig(epochs=10, size=96, early_share=0.3, early_scale=0.5)
-    assert [config.crop_size(epoch) for epoch in range(10)] == [48] * 3 + [96] * 7
+    assert [config.crop_size(part, 10) for part in range(10)] == [48] * 3 + [96] * 7
 
 
 def test_without_an_early_share_all_crops_have_the_size_of_the_input() -> None:
     config = TrainingConfig(epochs=2, size=96, early_share=0)
-    assert [config.crop_size(epoch) for epoch in range(2)] == [96, 96]
+    assert [config.crop_size(part, 2) for part in range(2)] == [96, 96]

@@ -12,13 +12,14 @@ from dandelion_pipeline.images.preprocess import Preprocessing
 from dandelion_pipeline.release.golden import GOLDEN_FILE, Golden
 from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, WEIGHTS_FILE
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.training.budget import batches_per_epoch
 from dandelion_pipeline.training.calibrate import fit_temperature
 from dandelion_pipeline.training.data import load_prepared
 from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, rows_of
 from dandelion_pipeline.training.evaluate import predict, predict_logits
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord, fit
+from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.network import ServedNetwork, build_network
-from dandelion_pipeline.training.train import EpochMetrics, batches_per_epoch
 from dandelion_pipeline_tests.training.conftest import TINY
 
 
