@@ -82,7 +82,7 @@ def test_a_refused_model_fails_its_checks_and_the_run_and_says_why_in_one_table(
     assert found[RECOGNISED].metadata["bound"].value == 0.1
     (seen,) = result.asset_observations_for_node("published_model")
     table = str(seen.metadata["gate"].value)
-    assert f"| {NOT_WORSE} | **failed** | 0.000 | 0.025 | it is worse than the live model" in table
+    assert f"| {NOT_WORSE} | **failed** | 0.000 | 0.050 | it is worse than the live model" in table
     assert log.live(folder).version == "good"
     open_bundle(folder, "bad").verify()
     assert aliases(embedded) == {CHAMPION: "good", CHALLENGER: "bad"}
