@@ -41,7 +41,8 @@ def criteria_table(decision: Decision) -> Table:
         table.add_column(name, justify="right" if name in {"value", "bound"} else "left")
     for criterion in decision.criteria:
         figures = ("" if n is None else f"{n:.3g}" for n in (criterion.value, criterion.bound))
-        passed = "passed" if criterion.passed else "FAILED"
+        held = "warning" if criterion.warning else "passed"
+        passed = held if criterion.passed else "FAILED"
         table.add_row(*map(Text, (criterion.check, passed, *figures, criterion.says)))
     return table
 

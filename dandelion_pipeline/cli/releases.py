@@ -12,7 +12,7 @@ from rich.text import Text
 from dandelion_pipeline.cli.card import card
 from dandelion_pipeline.cli.decisions import AsJson, Reason, Who, me
 from dandelion_pipeline.cli.refusals import criteria_table, require_no_refusal, show_refusals
-from dandelion_pipeline.cli.report import err, out, progress, say, show_error
+from dandelion_pipeline.cli.report import accuracy_in_words, err, out, progress, say, show_error
 from dandelion_pipeline.errors import DandelionError, ReleaseError
 from dandelion_pipeline.release import log, promotion
 from dandelion_pipeline.release.agreement import Agreement
@@ -163,7 +163,7 @@ def _facts(bundle: Bundle, *, is_live: bool) -> dict[str, str]:
         "version": manifest.version,
         "live": "yes" if is_live else "no",
         "made": manifest.created,
-        "accuracy": f"{metrics.accuracy:.4f} on {metrics.test_photos} test photos",
+        "accuracy": accuracy_in_words(metrics),
         "served in": manifest.served_in_words,
         "int8": _int8(manifest.int8),
         "photos": ", ".join(f"{number} {label}" for label, number in counts.items())

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dandelion_pipeline.errors import DandelionError
 from dandelion_pipeline.release.log import Release
-from dandelion_pipeline.release.manifest import Manifest
+from dandelion_pipeline.release.manifest import Manifest, Metrics
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 
@@ -20,6 +20,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 SAMPLE_WARNING = (
     "Trained on the generated sample: it shows how things work and knows nothing of real photos."
 )
+
+_ALIKE = 1.5
+"""Classes are alike in size if the largest has at most so many times the photos of the smallest."""
 
 
 def show_error(error: DandelionError) -> None:
@@ -53,7 +56,7 @@ def show_model(store: Store, manifest: Manifest, live: Release | None, then: str
     out.print(_counts(manifest))
     metrics = manifest.metrics
     facts = {
-        "accuracy": f"{metrics.accuracy:.4f} on {metrics.test_photos} test photos",
+        "accuracy": accuracy_in_words(metrics),
         "version": manifest.version,
         "lies in": store.address(layout.model_file(manifest.version, "")),
         "live": _live(manifest, live),
@@ -68,6 +71,15 @@ def show_model(store: Store, manifest: Manifest, live: Release | None, then: str
         out.print(Text("           On your photos: make run IMAGES=folder-of-class-folders"))
     out.print(Text.assemble(("     next  ", "bold"), then))
     out.print(Text("           then: curl -F file=@photo.jpg http://127.0.0.1:8000/predict"))
+
+
+def accuracy_in_words(metrics: Metrics) -> str:
+    """The accuracy, and the balanced figures where a model can be good at the largest alone."""
+    says = f"{metrics.accuracy:.4f} on {metrics.test_photos} test photos"
+    photos = [of.support for of in metrics.per_class.values()]
+    if metrics.balanced_accuracy is None or max(photos) <= _ALIKE * min(photos):
+        return says
+    return f"{says}; balanced {metrics.balanced_accuracy:.4f}, macro F1 {metrics.macro_f1:.4f}"
 
 
 def _live(manifest: Manifest, live: Release | None) -> str:

@@ -14,14 +14,19 @@ class GateConfig(dg.Config, GateLimits):
 
 
 def gate_results(decision: Decision) -> Iterator[dg.AssetCheckResult]:
-    """One result for each of `GATE_CHECKS`; a warning only, if somebody forced the release."""
-    stops = not decision.forced_because
+    """One result for each of `GATE_CHECKS`.
+
+    A failure is a warning only, if somebody forced the release. What held and people should know
+    of all the same is a failed check with the severity of a warning: it stops nothing.
+    """
     for check in GATE_CHECKS:
         mine = [criterion for criterion in decision.criteria if criterion.check == check]
+        held = all(criterion.passed for criterion in mine)
+        stops = not held and not decision.forced_because
         yield dg.AssetCheckResult(
             asset_key=dg.AssetKey("published_model"),
             check_name=check,
-            passed=all(criterion.passed for criterion in mine),
+            passed=held and not any(criterion.warning for criterion in mine),
             severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
             description="; ".join(criterion.says for criterion in mine),
             metadata=_figures(mine, decision.forced_because),
@@ -31,17 +36,23 @@ def gate_results(decision: Decision) -> Iterator[dg.AssetCheckResult]:
 def criteria_table(decision: Decision) -> dg.MarkdownMetadataValue:
     """All criteria in one table, for people."""
     rows = [
-        f"| {c.check} | {'passed' if c.passed else '**failed**'} | {_number(c.value)} "
-        f"| {_number(c.bound)} | {_escaped(c.says)} |"
+        f"| {c.check} | {_verdict(c)} | {_number(c.value)} | {_number(c.bound)} "
+        f"| {_escaped(c.says)} |"
         for c in decision.criteria
     ]
     head = ["| criterion | | value | bound | what was found |", "|---|---|---:|---:|---|"]
     return dg.MetadataValue.md("\n".join([*head, *rows]))
 
 
+def _verdict(criterion: Criterion) -> str:
+    if not criterion.passed:
+        return "**failed**"
+    return "warning" if criterion.warning else "passed"
+
+
 def _figures(criteria: list[Criterion], forced_because: str) -> dict[str, Any]:
-    """The figure that failed, or the first one, and what it was compared with."""
-    shown = next((criterion for criterion in criteria if not criterion.passed), criteria[0])
+    """The figure that failed or warns, or the first one, and what it was compared with."""
+    shown = min(criteria, key=lambda criterion: (criterion.passed, not criterion.warning))
     figures = {"figure": shown.value, "bound": shown.bound}
     metadata: dict[str, Any] = {k: v for k, v in figures.items() if v is not None}
     return {**metadata, "forced because": forced_because} if forced_because else metadata

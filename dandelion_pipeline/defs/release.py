@@ -105,12 +105,13 @@ def _require(decision: Decision) -> None:
 
 def _tell_log(context: dg.AssetExecutionContext, decision: Decision) -> None:
     live = "is live" if decision.promote else "is not live"
-    level = logging.INFO if decision.promote and not decision.failed else logging.WARNING
+    fine = decision.promote and not decision.failed and not decision.warnings
+    level = logging.INFO if fine else logging.WARNING
     context.log.log(level, f"model {decision.version} {live}: {decision.reason}")
     for criterion in decision.criteria:
-        context.log.info(
-            f"{'passed' if criterion.passed else 'FAILED'}  {criterion.check}: {criterion.says}"
-        )
+        held = "warning" if criterion.warning else "passed"
+        said = held if criterion.passed else "FAILED"
+        context.log.info(f"{said}  {criterion.check}: {criterion.says}")
 
 
 def _metadata(store: Store, outcome: Outcome) -> Metadata:
@@ -121,6 +122,7 @@ def _metadata(store: Store, outcome: Outcome) -> Metadata:
         "reason": outcome.decision.reason,
         "gate": criteria_table(outcome.decision),
         "accuracy": manifest.metrics.accuracy,
+        "balanced_accuracy": manifest.metrics.balanced_accuracy,
         "is_sample": manifest.data.is_sample,
         "address": store.address(layout.model_file(manifest.version, "")),
     }

@@ -104,7 +104,8 @@ def evaluation(
             mlflow.log_plot(data, name)
         mlflow.log_metrics(_figures(metrics))
     champion = (
-        f"; live model {metrics.champion_version}: {metrics.champion_accuracy:.1%}"
+        f"; live model {metrics.champion_version}: {metrics.champion_accuracy:.1%} "
+        f"of {metrics.compared_photos}"
         if metrics.champion_accuracy is not None
         else ""
     )
@@ -119,6 +120,7 @@ def evaluation(
             "by_slice": slices_table(metrics.slices),
             "champion": metrics.champion_version or "none",
             "champion_accuracy": metrics.champion_accuracy,
+            "compared_photos": metrics.compared_photos,
             "is_sample": trained_model.record.data.is_sample,
             **_shown(pictures),
             **mlflow.metadata,
@@ -129,6 +131,9 @@ def evaluation(
 
 def _figures(metrics: Metrics) -> dict[str, float]:
     figures = {"test_accuracy": metrics.accuracy, "test_log_loss": metrics.log_loss}
+    if metrics.balanced_accuracy is not None and metrics.macro_f1 is not None:
+        figures["test_balanced_accuracy"] = metrics.balanced_accuracy
+        figures["test_macro_f1"] = metrics.macro_f1
     if metrics.calibration is not None:
         figures |= {
             "test_log_loss_before_scaling": metrics.calibration.log_loss_before,

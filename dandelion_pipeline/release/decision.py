@@ -28,6 +28,9 @@ class Criterion(BaseModel):
     """What was found, in words."""
 
     passed: bool
+    warning: bool = False
+    """Whether it passed and people should know of it all the same; False in older decisions."""
+
     value: float | None = None
     bound: float | None = None
     """What the value was compared with; None where there was nothing to compare."""
@@ -45,6 +48,10 @@ class Decision(Entry):
     """Why somebody promoted it whatever the gate says; empty if nobody did."""
 
     criteria: list[Criterion]
+    best: str | None = None
+    """The best model so far, this one included if it is live: later ones are measured by it too.
+    None in older decisions."""
+
     when: str
     """ISO 8601, UTC."""
 
@@ -56,12 +63,19 @@ class Decision(Entry):
         return [criterion for criterion in self.criteria if not criterion.passed]
 
     @property
+    def warnings(self) -> list[Criterion]:
+        """What held, and people should know of all the same."""
+        return [criterion for criterion in self.criteria if criterion.warning]
+
+    @property
     def reason(self) -> str:
         """Why, in one sentence."""
         failed = "; ".join(criterion.says for criterion in self.failed)
         if self.forced_because:
             return f"{self.forced_because} (forced; {failed or 'the gate had nothing against it'})"
-        return failed or self.criteria[0].says
+        first = self.criteria[0]
+        warnings = "; ".join(found.says for found in self.warnings if found != first)
+        return failed or first.says + (f" (warning: {warnings})" if warnings else "")
 
 
 def decision_of(
@@ -71,6 +85,7 @@ def decision_of(
     *,
     forced_because: str,
     run: str,
+    best: str | None = None,
 ) -> Decision:
     """A decision that nobody has written down yet, so that its number is 0."""
     return Decision(
@@ -80,6 +95,7 @@ def decision_of(
         promote=bool(forced_because) or all(criterion.passed for criterion in criteria),
         forced_because=forced_because,
         criteria=list(criteria),
+        best=best,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         dagster_run=run,
     )

@@ -156,16 +156,25 @@ class Metrics(_Part):
     """The model that was live when this one was evaluated, if there was one."""
 
     champion_accuracy: float | None = None
-    """Its accuracy on the same test photos."""
+    """Its accuracy on the test photos that neither model has seen in training."""
 
     champion_interval: Interval | None = None
+    compared_photos: int | None = None
+    """How many test photos these are; None in bundles that counted all of them."""
+
     lost: int | None = None
-    """Test photos that the champion gets right and this model wrong."""
+    """Of these, photos that the champion gets right and this model wrong."""
 
     gained: int | None = None
-    """Test photos that this model gets right and the champion wrong."""
+    """Of these, photos that this model gets right and the champion wrong."""
 
     accuracy_interval: Interval | None = None
+    balanced_accuracy: float | None = None
+    """Mean recall of the classes that have test photos; None in older bundles."""
+
+    macro_f1: float | None = None
+    """Mean F1 of the classes that have test photos or were predicted; None in older bundles."""
+
     calibration: Calibration | None = None
     slices: list[SliceMetrics] = []
 

@@ -1,6 +1,6 @@
 """Predictions of a served model, and the figures that follow from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -75,8 +75,8 @@ def prediction_table(
         "sha256": rows["sha256"],
         "label": rows["label"],
         "predicted": pa.array(predicted, pa.string()),
-        "probabilities": pa.array(probabilities.tolist(), pa.list_(pa.float64())),
-        "logits": pa.array(logits.tolist(), pa.list_(pa.float64())),
+        "probabilities": _lists(probabilities),
+        "logits": _lists(logits),
     }
     return pa.table({**columns, **{field.name: _known(rows, field) for field in FACTS}})
 
@@ -91,17 +91,23 @@ def measure(predictions: pa.Table, classes: Sequence[str]) -> Metrics:
     labels, probabilities = answers(predictions, classes)
     confusion = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(confusion, (labels, probabilities.argmax(axis=1)), 1)
-    given = probabilities[np.arange(len(labels)), labels].clip(_SMALLEST_PROBABILITY)
+    chances = probabilities[np.arange(len(labels)), labels].clip(_SMALLEST_PROBABILITY)
     hits = int(confusion.trace())
+    per_class = {
+        label: _class_metrics(confusion, i, labels == i, probabilities[:, i])
+        for i, label in enumerate(classes)
+    }
+    given_or_said = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
     return Metrics(
         accuracy=hits / len(labels),
         accuracy_interval=wilson_interval(hits, len(labels)),
-        log_loss=float(-np.log(given).mean()),
+        log_loss=float(-np.log(chances).mean()),
         test_photos=len(labels),
-        per_class={
-            label: _class_metrics(confusion, i, labels == i, probabilities[:, i])
-            for i, label in enumerate(classes)
-        },
+        balanced_accuracy=_mean(of.recall for of in per_class.values() if of.support),
+        macro_f1=_mean(
+            of.f1 for of, met in zip(per_class.values(), given_or_said, strict=True) if met
+        ),
+        per_class=per_class,
         confusion=confusion.tolist(),
         calibration=_calibration(predictions, labels, probabilities),
         slices=slices(predictions),
@@ -112,7 +118,7 @@ def answers(predictions: pa.Table, classes: Sequence[str]) -> tuple[Labels, Floa
     """Given labels as numbers of classes, shape ``(N,)``, and probabilities ``(N, classes)``."""
     index = {label: number for number, label in enumerate(classes)}
     labels = np.array([index[label] for label in predictions["label"].to_pylist()], np.int64)
-    return labels, np.array(predictions["probabilities"].to_pylist())
+    return labels, _matrix(predictions["probabilities"], len(classes))
 
 
 def _class_metrics(
@@ -132,12 +138,28 @@ def _class_metrics(
     )
 
 
+def _lists(rows: Floats) -> pa.Array:
+    """A matrix as a column of lists, without a Python object for each number of it."""
+    offsets = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
+    return pa.ListArray.from_arrays(offsets, pa.array(rows.ravel(), pa.float64()))
+
+
+def _matrix(column: pa.ChunkedArray, width: int) -> Floats:
+    """The way back, shape ``(N, width)``."""
+    flat: Floats = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, width)
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
 def _calibration(predictions: pa.Table, labels: Labels, probabilities: Floats) -> Calibration:
-    logits = np.array(predictions["logits"].to_pylist())
+    logits = _matrix(predictions["logits"], probabilities.shape[1])
     after = reliability(probabilities, labels)
     before = reliability(probabilities_at(logits, 1.0), labels)
     chance = error_by_chance(probabilities)

@@ -61,11 +61,18 @@ def publish(
         What became of it, or None if another model went live meanwhile: score it again. The
         decision lies beside the bundle, whatever it was.
     """
-    criteria = judge(scores, model, limits)
+    judgement = judge(scores, model, limits)
     champion = champion_version(scores)
     bundle = _finished(store, model, scores, origin)
     version, run = bundle.manifest.version, origin.dagster_run
-    decision = decision_of(version, champion, criteria, forced_because=forced_because, run=run)
+    decision = decision_of(
+        version,
+        champion,
+        judgement.criteria,
+        forced_because=forced_because,
+        run=run,
+        best=judgement.best,
+    )
     if decision.promote:
         who, why, forced = f"Dagster run {run}", decision.reason, bool(forced_because)
         if supersede(bundle, champion, who=who, why=why, forced=forced) is None:

@@ -17,8 +17,9 @@ from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.training.gate import CALIBRATED, GATE_CHECKS, NOT_WORSE, RECOGNISED
+from dandelion_pipeline.training.gate import CALIBRATED, GATE_CHECKS, NOT_WORSE, RECOGNISED, USEFUL
 from dandelion_pipeline.training.score import score
+from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.defs.test_published_model import given
 from dandelion_pipeline_tests.defs.test_registry import aliases, ask
 from dandelion_pipeline_tests.training.test_publish import challenger, coloured_dataset, published
@@ -33,10 +34,10 @@ def folder(tmp_path: Path) -> Store:
 
 
 def materialise(
-    store: Store, dataset: pa.Table, version: str, **config: object
+    store: Store, dataset: pa.Table, version: str, onnx: bytes | None = None, **config: object
 ) -> dg.ExecuteInProcessResult:
-    """Run `published_model` for a hopeless model, as anybody would who materialises it alone."""
-    model = challenger(dataset, version, flipped=True)
+    """Run `published_model` as anybody would who materialises it alone, for a hopeless model."""
+    model = challenger(dataset, version, flipped=True, onnx=onnx)
     put_files(store, version, model.bundle_files())
     upstream = {
         "trained_model": model,
@@ -73,11 +74,12 @@ def test_a_refused_model_fails_its_checks_and_the_run_and_says_why_in_one_table(
     assert set(found) == set(GATE_CHECKS)
     assert {name for name, check in found.items() if not check.passed} == {
         NOT_WORSE,
+        USEFUL,
         RECOGNISED,
         CALIBRATED,
     }
     assert all(check.blocking for check in found.values())
-    assert found[RECOGNISED].metadata["bound"].value == 0.5
+    assert found[RECOGNISED].metadata["bound"].value == 0.1
     (seen,) = result.asset_observations_for_node("published_model")
     table = str(seen.metadata["gate"].value)
     assert f"| {NOT_WORSE} | **failed** | 0.000 | 0.050 | it is worse than the live model" in table
@@ -108,12 +110,21 @@ def test_a_forced_model_goes_live_with_the_reason_in_the_log_and_its_checks_as_w
 
 @pytest.mark.usefixtures("embedded")
 def test_the_limits_are_configuration(folder: Store) -> None:
-    limits = {
-        "significance": 1e-30,
-        "max_accuracy_loss": 1.0,
-        "min_recall": 0.0,
-        "max_recall_loss": 1.0,
-        "max_calibration_error": 1.0,
-    }
-    assert materialise(folder, coloured_dataset(folder, each=130), "bad", limits=limits).success
+    limits = {"significance": 1e-30, "max_recall_loss": 1.0, "max_calibration_error": 1.0}
+    dataset = coloured_dataset(folder, each=130)
+    misses_more_grass = tiny_models.onnx_graph(blue=(0.15, 100))
+    assert not materialise(folder, dataset, "bad", misses_more_grass).success
+    assert materialise(folder, dataset, "bad", misses_more_grass, limits=limits).success
     assert log.live(folder).forced is False
+
+
+@pytest.mark.usefixtures("embedded")
+def test_what_may_be_luck_is_a_check_that_warns_and_stops_nothing(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "store").as_uri())
+    few = coloured_dataset(store, each=10)
+    result = materialise(store, few, "v1", tiny_models.onnx_graph())
+    assert result.success
+    found = checks(result)[USEFUL]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "so few photos cannot tell" in str(found.description)
+    assert "so few photos cannot tell" in log.live(store).why

@@ -76,3 +76,19 @@ def test_decisions_are_told_from_the_other_files_of_a_bundle(store: Store) -> No
     assert layout.decided_version(layout.decision("v1", 7)) == "v1"
     for key in (layout.model_file("v1", layout.MANIFEST), layout.release(7), "models/decisions/1"):
         assert layout.decided_version(key) is None
+
+
+def test_a_decision_of_before_can_be_read() -> None:
+    old = decision_of("v1", None, [HOLDS], forced_because="", run="a run").model_dump(
+        exclude={"best": True, "criteria": {"__all__": {"warning"}}}
+    )
+    old["criteria"][0]["check"] = "int8_agrees_with_torch"
+    read = Decision.model_validate(old)
+    assert (read.best, read.warnings, read.promote) == (None, [], True)
+
+
+def test_a_warning_is_part_of_the_reason() -> None:
+    warns = HOLDS.model_copy(update={"says": "4 photos tell little", "warning": True})
+    said = decision_of("v1", None, [HOLDS, warns], forced_because="", run="a run")
+    assert said.promote
+    assert said.reason == "it is (warning: 4 photos tell little)"

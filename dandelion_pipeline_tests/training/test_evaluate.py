@@ -33,6 +33,9 @@ def test_the_figures_are_those_of_scikit_learn(answers: list[tuple[int, int]]) -
     assert ours.log_loss == pytest.approx(
         oracle.log_loss(given_labels, probabilities, labels=[0, 1, 2])
     )
+    balanced = recall[support > 0].mean()
+    macro = oracle.f1_score(given_labels, predicted, average="macro")
+    assert (ours.balanced_accuracy, ours.macro_f1) == pytest.approx((balanced, macro))
     for i, label in enumerate(CLASSES):
         figures = ours.per_class[label]
         assert (figures.precision, figures.recall, figures.f1) == pytest.approx(

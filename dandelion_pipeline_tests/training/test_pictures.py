@@ -23,7 +23,9 @@ from dandelion_pipeline.training.pictures import (
     worst_first,
 )
 from dandelion_pipeline.training.plots.canvas import plain
+from dandelion_pipeline.training.plots.confusion import worst_classes
 from dandelion_pipeline.training.score import measure_both, score
+from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.training.untrained import untrained_model
 
 ODD = ["$x^", "草" * 40]
@@ -86,6 +88,18 @@ def test_class_names_are_text_whatever_is_in_them(classes: list[str]) -> None:
     matrix = plots.confusion_matrix(metrics, classes)
     curves = plots.roc_and_precision_recall(metrics, classes, labels, logits)
     assert all(Image.open(io.BytesIO(data)).size for data in (matrix, curves))
+
+
+def test_of_a_thousand_classes_the_matrix_shows_those_with_the_most_mistakes() -> None:
+    confusion = np.eye(1000, dtype=int) * 10
+    confusion[3, 700] = 5
+    names = [f"class {i}" for i in range(1000)]
+    metrics = tiny_models.metrics(confusion=confusion.tolist())
+    picture = Image.open(io.BytesIO(plots.confusion_matrix(metrics, names)))
+    assert max(picture.size) < 3000
+    few = [0, 1, 3, 700]
+    assert set(worst_classes(confusion)) > {3, 700}
+    assert worst_classes(confusion[np.ix_(few, few)]) == [0, 1, 2, 3]
 
 
 def test_a_long_or_invisible_name_is_one_short_line() -> None:

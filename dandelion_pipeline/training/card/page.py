@@ -54,6 +54,9 @@ def _given(card: Card) -> dict[str, object]:
             for split in SPLITS
         },
         "report": f"../../{layout.report(manifest.data.hash)}",
+        "photos_compared": "the same photos"
+        if manifest.metrics.compared_photos is None
+        else f"the {manifest.metrics.compared_photos} test photos that neither has seen",
         "took": str(timedelta(seconds=round(record.seconds))),
     }
 
