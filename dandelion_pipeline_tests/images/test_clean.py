@@ -12,7 +12,7 @@ from dandelion_pipeline.images import clean as cleaning
 from dandelion_pipeline.images.clean import CLEAN_SCHEMA, MEASURED_SCHEMA, clean
 from dandelion_pipeline.images.decode import Photo, decode
 from dandelion_pipeline.images.intake import ACCEPTED, counts, take_in
-from dandelion_pipeline.images.quality import QualityLimits
+from dandelion_pipeline.images.poor import QualityLimits
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
@@ -33,7 +33,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ("grass", "again.png", noise(0)),
         ("dandelion", "other-label.png", noise(0)),
         ("dandelion", "even.png", encode(Image.new("RGB", (64, 64), "green"), "PNG")),
-        ("dandelion", "small.png", noise(9, side=16)),
+        ("dandelion", "dot.png", noise(9, side=3)),
     ):
         store.put(layout.landing_photo(DAY, label, name), data)
     store.put(layout.landing_photo(DAY, "grass", "notes.txt"), b"these are notes")
@@ -77,7 +77,7 @@ def test_every_accepted_photo_is_one_row_and_keeps_what_ingest_knew(landed: Stor
 def test_photos_are_dropped_with_the_reason_and_the_counts_add_up(landed: Store) -> None:
     table = clean(landed, take_in(landed, DAY, None).table)
     reasons = {row["name"]: row["drop_reason"] for row in table.to_pylist() if not row["keep"]}
-    assert reasons == {"even.png": "one even colour", "small.png": "smaller than 32 pixels"}
+    assert reasons == {"even.png": "one even colour", "dot.png": "smaller than 4 pixels"}
     assert Counter(table["keep"].to_pylist()) == {True: LANDED - 3, False: 2}
 
 

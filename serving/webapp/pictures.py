@@ -4,8 +4,9 @@ import base64
 import io
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from dandelion_pipeline.images.decode import decode
 from serving.schemas import Explanation
 
 _RED = (235, 30, 15)
@@ -15,13 +16,8 @@ _FAINT = 0.05
 
 
 def preview(data: bytes, pixels: int) -> Image.Image:
-    """An upright copy, RGB or RGBA, neither wider nor higher than so many pixels."""
-    with Image.open(io.BytesIO(data)) as opened:
-        opened.draft("RGB", (pixels, pixels))
-        image = ImageOps.exif_transpose(opened)
-    if image.mode.startswith("I"):  # 16-bit grey
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
-    image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    """An upright copy in RGB, neither wider nor higher than so many pixels."""
+    image = decode(data, pixels).image
     image.thumbnail((pixels, pixels))
     return image
 

@@ -76,7 +76,7 @@ def test_a_sample_says_so_and_how_to_train_on_real_photos(
         (b"just text", "This file is no photo that can be read"),
         (photo()[:-300], "This photo is damaged"),
         (b"\xff" * 20_100_000, "20 MB is the limit"),
-        (photo(size=5001, format="PNG"), "25 megapixels are the limit"),
+        (photo(size=5001, format="PNG"), "A JPEG may have 200 megapixels"),
     ],
 )
 def test_a_refused_photo_is_explained_and_not_shown(
