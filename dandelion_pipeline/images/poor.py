@@ -26,6 +26,7 @@ EVEN = 0.5
 FEWEST = 11
 """Photos with which a photo can be compared: with fewer, a tenth of them is not one photo."""
 
+_MEASURABLE = 10  # pixels of the shorter side: `quality.blur_effect` compares ten in a row
 _FLOOR = 0.01  # of measures that may be 0, before their logarithm
 _SHARE = 0.1  # of the set's photos that may look poor before it is their usual look
 _DISTANCE = 2.0  # from there, in distances between the share and the median
@@ -136,6 +137,8 @@ class _Measures:
         if limit == "highest_aspect":
             aspect = self._columns["aspect"]
             return np.maximum(aspect, 1 / aspect)
+        if limit == "highest_blur":  # of a few pixels it says nothing
+            return np.where(self.of("smallest_side") < _MEASURABLE, 0.0, self._columns["blur"])
         return self._columns[limit.partition("_")[2]]
 
 
