@@ -124,9 +124,11 @@ def drawings() -> Photos:
     for number in range(GENERATED):
         x, y = np.random.default_rng(number).integers(10, 100, 2).tolist()
         image = Image.new("L", (256, 256), 255)
-        draw = ImageDraw.Draw(image)
-        shape = draw.ellipse if number % 2 else draw.line
-        shape((x, y, x + 60, y + 50), **({"outline": 0} if number % 2 else {"fill": 0}))
+        draw, box = ImageDraw.Draw(image), (x, y, x + 60, y + 50)
+        if number % 2:
+            draw.ellipse(box, outline=0)
+        else:
+            draw.line(box, fill=0)
         yield ["line", "circle"][number % 2], png(np.asarray(image))
 
 

@@ -19,7 +19,7 @@ from dandelion_pipeline.images.sample import render
 from dandelion_pipeline_tests.images.bombs import bmp
 from dandelion_pipeline_tests.images.encoded import encode, exif, heic, png
 
-EACH = 130
+EACH = 170
 """Mutants of each sound file."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -253,6 +253,7 @@ def test_a_bitmap_with_an_absurd_header_is_refused(judge: Judge, size: tuple[int
         ("WEBP", "RGBA", LARGE, {"lossless": True, "method": 0, "quality": 0}),
         ("GIF", "P", LARGE, {"transparency": 1}),
         ("BMP", "1", LARGE, {}),
+        ("AVIF", "RGB", LARGE, {"speed": 10}),
         ("TIFF", "F", LARGE, {"compression": "tiff_lzw"}),
         ("TIFF", "CMYK", LARGE, {"compression": "tiff_deflate"}),
     ],
