@@ -125,10 +125,11 @@ _COLUMNS = [field.name for field in fields(Quality) if field.name != "format"]
 class _Measures:
     """The measures of photos, and the class of each."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self._columns = {name: _floats(table[name]) for name in _COLUMNS}
-        self.labels = _texts(table["label"]) if "label" in table.column_names else None
-        self.photos = table.num_rows
+    def __init__(self, *tables: pa.Table) -> None:
+        self._columns: dict[str, _Floats] = {
+            name: np.concatenate([_floats(table[name]) for table in tables]) for name in _COLUMNS
+        }
+        self.labels = np.concatenate([_texts(table["label"]) for table in tables])
 
     def of(self, limit: str) -> _Floats:
         """The measure that a limit is of, shape ``(photos,)``."""
@@ -152,7 +153,7 @@ def drop_reasons(
         limits: from where on a photo is too poor.
         others: the same columns of photos to compare with, those of earlier days.
     """
-    photos, company = _Measures(measured), _Measures(_compared(measured, others))
+    photos, company = _Measures(measured), _Measures(measured, *others)
     nothing = dict(_surely_nothing(photos))
     checks: dict[str, _Bools] = {}
     for check in _CHECKS:
@@ -206,8 +207,6 @@ def _unusual(check: _Check, photos: _Measures, company: _Measures) -> _Bools:
         check.goodness(company.of(check.limit)),
     )
     far = goodness < _fence(among)
-    if photos.labels is None or company.labels is None:
-        return far
     for label in np.unique(photos.labels[far]):
         fence = _fence(among[company.labels == label])
         far &= (photos.labels != label) | (goodness < fence)
@@ -220,11 +219,6 @@ def _fence(goodness: _Floats) -> float:
         return -np.inf
     worst, median = np.quantile(goodness, [_SHARE, 0.5], method="lower")
     return float(worst - max(_DISTANCE * (median - worst), _FACTOR))
-
-
-def _compared(measured: pa.Table, others: Sequence[pa.Table]) -> pa.Table:
-    names = [n for n in ("label", *_COLUMNS) if n in measured.column_names]
-    return pa.concat_tables([table.select(names) for table in (measured, *others)])
 
 
 def _floats(column: pa.ChunkedArray) -> _Floats:

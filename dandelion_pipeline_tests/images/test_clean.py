@@ -104,6 +104,18 @@ def test_a_second_time_only_new_photos_are_decoded(tmp_path: Path, decoded: Coun
     assert second.num_rows == 2
 
 
+def test_a_day_is_judged_by_the_days_before_and_not_by_those_after(tmp_path: Path) -> None:
+    store = open_store(tmp_path.as_uri())
+    for number in range(20):
+        store.put(layout.landing_photo("2025-01-02", "grass", f"{number}.png"), noise(number))
+    usual = clean(store, take_in(store, "2025-01-02", None).table)
+    days = ("2025-01-01", "2025-01-03")
+    for day in days:
+        store.put(layout.landing_photo(day, "grass", "small.png"), noise(99, side=12))
+    kept = [clean(store, take_in(store, d, None).table, None, [usual])["keep"][0] for d in days]
+    assert [one.as_py() for one in kept] == [True, False]
+
+
 def test_what_was_measured_in_another_way_is_measured_again(
     landed: Store, decoded: Counted
 ) -> None:
