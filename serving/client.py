@@ -42,7 +42,7 @@ class Client(Speaker):
         """What the live model sees in a photo.
 
         Args:
-            data: the photo's bytes: JPEG, PNG, WebP, GIF or BMP.
+            data: the photo's bytes: JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF or TIFF.
             name: the file's name; the API makes no use of it.
 
         Raises:

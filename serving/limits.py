@@ -3,14 +3,20 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dandelion_pipeline.images.decode import MAX_BYTES
 from serving.batching import Batcher, Busy
 from serving.problems import ApiProblem, body_too_large, busy, response_for
+
+MAX_PHOTO_BYTES = 20_000_000
+"""Of one photo: less than the pipeline takes in, for requests wait in memory and on slow lines."""
 
 MAX_BATCH_BYTES = 128_000_000
 """Of all files of one request."""
 
-_LIMITS = {"/predict": MAX_BYTES, "/predict/batch": MAX_BATCH_BYTES, "/explain": MAX_BYTES}
+_LIMITS = {
+    "/predict": MAX_PHOTO_BYTES,
+    "/predict/batch": MAX_BATCH_BYTES,
+    "/explain": MAX_PHOTO_BYTES,
+}
 _MULTIPART_OVERHEAD = 64_000  # boundaries and part headers; some hundred bytes a file in practice
 
 
@@ -25,7 +31,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = _LIMITS.get(scope["path"], MAX_BYTES)
+        limit = _LIMITS.get(scope["path"], MAX_PHOTO_BYTES)
         most = limit + _MULTIPART_OVERHEAD
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > most:

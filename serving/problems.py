@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from dandelion_pipeline.errors import DandelionError, ImageRefused
+from dandelion_pipeline.images.containers.essence import SHRINK
 from serving.batching import Busy
 from serving.request_id import HEADER, request_id
 from serving.schemas import Problem
@@ -97,6 +98,21 @@ def body_too_large(limit: int) -> ApiProblem:
             f"{limit / 1e6:.0f} MB of photos may come at most",
             "Send less, or smaller copies",
         )
+    )
+
+
+def photo_too_large(size: int, limit: int) -> ImageRefused:
+    """The photo is larger than the API takes, though the pipeline may take it.
+
+    Args:
+        size: bytes of the photo.
+        limit: bytes that it may have.
+    """
+    return ImageRefused(
+        "too_large",
+        f"a file of {size / 1e6:.1f} MB",
+        f"the API takes {limit / 1e6:.0f} MB at most",
+        SHRINK,
     )
 
 

@@ -16,7 +16,7 @@ from dandelion_pipeline.images.acceptance import accepted
 from dandelion_pipeline.images.checks import DRIFTS, check_drift, failed, require
 from dandelion_pipeline.images.clean import CLEAN_IMAGES, clean, stop
 from dandelion_pipeline.images.days import last_accepted, other_days, to_compare
-from dandelion_pipeline.images.quality import QualityLimits
+from dandelion_pipeline.images.poor import QualityLimits, usual_looks
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import last_table
 from dandelion_pipeline.training.checks import (
@@ -91,6 +91,7 @@ def clean_images(
     metadata: dict[str, Any] = {
         "kept": kept,
         "dropped": reasons,
+        "look poor, and are kept": usual_looks(table, table["drop_reason"], config.quality),
         "by_label": _counted(table["label"]),
         "groups": len(table["group"].unique()),
     }

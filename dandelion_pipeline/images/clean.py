@@ -21,7 +21,8 @@ from dandelion_pipeline.images.groups import (
 from dandelion_pipeline.images.intake import ACCEPTED
 from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.images.luma import Luma
-from dandelion_pipeline.images.quality import QUALITY_SCHEMA, QualityLimits, drop_reasons, measure
+from dandelion_pipeline.images.poor import QualityLimits, drop_reasons
+from dandelion_pipeline.images.quality import QUALITY_SCHEMA, measure
 from dandelion_pipeline.storage.ahead import run_ahead
 from dandelion_pipeline.storage.store import Store
 
@@ -93,7 +94,9 @@ def clean(
     groups = group_columns(photos.dictionary, measures, before, current)
     if len(photos.dictionary) < len(photos):  # some under two labels; or it would be a mere copy
         measures, groups = measures.take(photos.indices), groups.take(photos.indices)
-    reasons = drop_reasons(measures, limits or QualityLimits())
+    judged = measures.append_column("label", accepted["label"])
+    earlier = [table for table in current if _day(table) < _day(accepted)]  # or the future decides
+    reasons = drop_reasons(judged, limits or QualityLimits(), earlier)
     columns = [
         *accepted.columns,
         *measures.columns,
@@ -108,6 +111,11 @@ def _is_current(table: pa.Table) -> bool:
     """Whether an earlier table was measured in the same way."""
     same: bool = table.schema.metadata == CLEAN_SCHEMA.metadata
     return same
+
+
+def _day(photos: pa.Table) -> str:
+    """The day of a table's photos; empty if there are none."""
+    return str(photos["day"][0].as_py()) if photos.num_rows else ""
 
 
 def _measures(

@@ -1,11 +1,10 @@
-"""What can be measured on one photo, and which photos are too poor to learn from."""
+"""What can be measured on one photo."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
 
 from dandelion_pipeline.images.decode import Photo
 from dandelion_pipeline.images.luma import Luma
@@ -52,28 +51,6 @@ QUALITY_SCHEMA = pa.schema(
 """`Quality` as columns."""
 
 
-class QualityLimits(BaseModel):
-    """From where on a photo is too poor. The defaults drop what teaches nothing, no more."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    smallest_side: int = Field(default=32, ge=1, description="Pixels of the shorter side")
-    lowest_contrast: float = Field(
-        default=2.0, ge=0, le=128, description="Standard deviation of the luma, 0 to 128"
-    )
-    lowest_brightness: float = Field(default=5.0, ge=0, le=255, description="Mean luma, 0 to 255")
-    highest_brightness: float = Field(
-        default=251.0, ge=0, le=255, description="Mean luma, 0 to 255"
-    )
-    highest_blur: float = Field(
-        default=0.85, ge=0, le=1, description="Blur effect, from 0 (sharp) to 1 (blurred)"
-    )
-    lowest_information: float = Field(
-        default=1.0, ge=0, le=8, description="Entropy of the luma's histogram, bits"
-    )
-    highest_aspect: float = Field(default=5.0, ge=1, description="Longer side / shorter side")
-
-
 def measure(photo: Photo, luma: Luma | None = None) -> Quality:
     """Measure a photo; numbers are rounded to 32 bits, as tables keep them.
 
@@ -97,44 +74,6 @@ def measure(photo: Photo, luma: Luma | None = None) -> Quality:
         _stored(abs(float(there @ np.log2(there)))),
         _stored(photo.width / photo.height),
     )
-
-
-def drop_reason(quality: Quality, limits: QualityLimits) -> str:
-    """Why a photo is of no use for training; empty if it is."""
-    one = pa.Table.from_pylist([asdict(quality)], schema=QUALITY_SCHEMA)
-    reason: str = drop_reasons(one, limits)[0].as_py()
-    return reason
-
-
-def drop_reasons(measured: pa.Table, limits: QualityLimits) -> pa.Array:
-    """Why each of many photos is of no use for training; the first reason, or an empty text.
-
-    Args:
-        measured: the columns of `QUALITY_SCHEMA`, among others.
-        limits: from where on a photo is too poor.
-    """
-    checks = _checks(measured, limits)
-    codes = np.select(list(checks.values()), range(1, len(checks) + 1), default=0)
-    return pa.array(["", *checks]).take(pa.array(codes, pa.int8()))
-
-
-def _checks(measured: pa.Table, limits: QualityLimits) -> dict[str, npt.NDArray[np.bool_]]:
-    """By reason, the gravest first: which photos fail."""
-
-    def column(name: str) -> npt.NDArray[np.float64]:
-        return np.asarray(measured[name].to_numpy(), dtype=np.float64)
-
-    smallest = limits.smallest_side
-    brightness, aspect = column("brightness"), column("aspect")
-    return {
-        f"smaller than {smallest} pixels": np.minimum(column("width"), column("height")) < smallest,
-        "one even colour": column("contrast") < limits.lowest_contrast,
-        "too dark": brightness < limits.lowest_brightness,
-        "too bright": brightness > limits.highest_brightness,
-        "blurred": column("blur") > limits.highest_blur,
-        "too little to see": column("information") < limits.lowest_information,
-        "a strip": np.maximum(aspect, 1 / aspect) > limits.highest_aspect,
-    }
 
 
 def blur_effect(luma: npt.NDArray[np.uint8]) -> float:

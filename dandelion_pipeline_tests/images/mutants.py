@@ -12,11 +12,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 
+import numpy as np
 from PIL import Image
 
 from dandelion_pipeline.images.sample import render
 from dandelion_pipeline_tests.images.bombs import bmp
-from dandelion_pipeline_tests.images.encoded import encode, exif, png
+from dandelion_pipeline_tests.images.encoded import encode, exif, heic, png
 
 EACH = 170
 """Mutants of each sound file."""
@@ -79,13 +80,34 @@ def _supported() -> dict[str, bytes]:
         "gif animated": encode(photo, "GIF", **frames),
         "bmp": encode(small, "BMP"),
         "bmp palette": encode(photo.quantize(200), "BMP"),
+        **_of_scanners_and_phones(small, turned),
         "bmp run lengths": bmp((10, 4), 1, b"\4\1\0\4\1\2\3\4\2\7\0\0" * 4 + b"\0\1"),
+    }
+
+
+def _of_scanners_and_phones(photo: Image.Image, turned: Image.Exif) -> dict[str, bytes]:
+    frames = {"save_all": True, "append_images": [photo.rotate(90)]}
+    floats = Image.fromarray(np.linspace(-1, 9, 320, dtype=np.float32).reshape(16, 20))
+    return {
+        "tiff": encode(photo, "TIFF", exif=turned),
+        "tiff lzw": encode(photo, "TIFF", compression="tiff_lzw"),
+        "tiff deflate cmyk": encode(photo.convert("CMYK"), "TIFF", compression="tiff_deflate"),
+        "tiff jpeg": encode(photo, "TIFF", compression="jpeg"),
+        "tiff fax": encode(photo.convert("1"), "TIFF", compression="group4"),
+        "tiff palette": encode(photo.quantize(16), "TIFF", compression="packbits"),
+        "tiff floats": encode(floats, "TIFF"),
+        "avif": encode(photo, "AVIF", exif=turned, speed=9),
+        "avif alpha": encode(photo.convert("RGBA"), "AVIF", speed=9),
+        "avif animated": encode(photo, "AVIF", speed=9, **frames),
+        "heic": encode(photo, "HEIF"),
+        "heic alpha": encode(photo.convert("RGBA"), "HEIF"),
+        "heic tiles": heic(photo.resize((96, 80)), tile_size=64),
     }
 
 
 def _unsupported() -> dict[str, bytes]:
     photo = render("grass", 5, (24, 20))
-    kinds = ("TIFF", "ICO", "PPM", "TGA", "PCX", "SGI", "AVIF", "PDF", "EPS")
+    kinds = ("ICO", "PPM", "TGA", "PCX", "SGI", "PDF", "EPS")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(zipfile.ZipInfo("photo.jpg"), encode(photo, "JPEG"))

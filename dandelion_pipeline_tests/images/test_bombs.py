@@ -70,7 +70,7 @@ def test_thousands_of_scans_of_a_large_jpeg_are_refused_uncounted_in_pixels(judg
 
 
 def test_as_many_scans_as_allowed_are_decoded_in_time(judge: Judge) -> None:
-    scans = [bombs.first_scan(LARGE), *[bombs.refinement_scan(LARGE)] * 19]
+    scans = [bombs.first_scan(LARGE), *[bombs.refinement_scan(LARGE)] * 39]
     assert judge(bombs.jpeg(LARGE, scans)) == "JPEG"
     assert judge(bombs.jpeg(LARGE, [*scans, scans[-1]])) == "too_complex"
 
@@ -253,6 +253,9 @@ def test_a_bitmap_with_an_absurd_header_is_refused(judge: Judge, size: tuple[int
         ("WEBP", "RGBA", LARGE, {"lossless": True, "method": 0, "quality": 0}),
         ("GIF", "P", LARGE, {"transparency": 1}),
         ("BMP", "1", LARGE, {}),
+        ("AVIF", "RGB", LARGE, {"speed": 10}),
+        ("TIFF", "F", LARGE, {"compression": "tiff_lzw"}),
+        ("TIFF", "CMYK", LARGE, {"compression": "tiff_deflate"}),
     ],
 )
 def test_the_largest_photo_of_each_kind_stays_in_bounds(
@@ -268,3 +271,18 @@ def test_the_largest_16_bit_png_stays_in_bounds(judge: Judge) -> None:
     row = b"\4" + bytes(8 * LARGE[0])  # Paeth's filter, the slowest
     rows = b"".join(packed.compress(row) for _ in range(LARGE[1])) + packed.flush()
     assert judge(png(*LARGE, (b"IDAT", rows), depth=16, color=6)) == "PNG"
+
+
+def test_a_jpeg_of_200_megapixels_stays_in_bounds(judge: Judge) -> None:
+    data = encode(Image.new("L", (16_320, 12_240), 90), "JPEG", exif=exif(orientation=6))
+    outcome = judge.outcome(data)
+    assert (outcome.verdict, outcome.size) == ("JPEG", (1530, 2040))
+    at = data.index(b"\xff\xc0") + 5
+    larger = data[:at] + struct.pack(">HH", 12_261, 16_320) + data[at + 4 :]
+    assert judge(larger) == "too_many_pixels"
+
+
+def test_the_largest_progressive_jpeg_stays_in_bounds(judge: Judge) -> None:
+    size = (8064, 6048)
+    scans = [bombs.first_scan(size), *[bombs.refinement_scan(size)] * 19]
+    assert judge(bombs.jpeg(size, scans, components=3)) == "JPEG"

@@ -12,7 +12,7 @@ from dandelion_pipeline.images import clean as cleaning
 from dandelion_pipeline.images.clean import CLEAN_SCHEMA, MEASURED_SCHEMA, clean
 from dandelion_pipeline.images.decode import Photo, decode
 from dandelion_pipeline.images.intake import ACCEPTED, counts, take_in
-from dandelion_pipeline.images.quality import QualityLimits
+from dandelion_pipeline.images.poor import QualityLimits
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
@@ -33,7 +33,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ("grass", "again.png", noise(0)),
         ("dandelion", "other-label.png", noise(0)),
         ("dandelion", "even.png", encode(Image.new("RGB", (64, 64), "green"), "PNG")),
-        ("dandelion", "small.png", noise(9, side=16)),
+        ("dandelion", "dot.png", noise(9, side=3)),
     ):
         store.put(layout.landing_photo(DAY, label, name), data)
     store.put(layout.landing_photo(DAY, "grass", "notes.txt"), b"these are notes")
@@ -77,7 +77,7 @@ def test_every_accepted_photo_is_one_row_and_keeps_what_ingest_knew(landed: Stor
 def test_photos_are_dropped_with_the_reason_and_the_counts_add_up(landed: Store) -> None:
     table = clean(landed, take_in(landed, DAY, None).table)
     reasons = {row["name"]: row["drop_reason"] for row in table.to_pylist() if not row["keep"]}
-    assert reasons == {"even.png": "one even colour", "small.png": "smaller than 32 pixels"}
+    assert reasons == {"even.png": "one even colour", "dot.png": "smaller than 4 pixels"}
     assert Counter(table["keep"].to_pylist()) == {True: LANDED - 3, False: 2}
 
 
@@ -102,6 +102,18 @@ def test_a_second_time_only_new_photos_are_decoded(tmp_path: Path, decoded: Coun
     assert decoded.photos == 2
     assert second.slice(0, 1).equals(first)
     assert second.num_rows == 2
+
+
+def test_a_day_is_judged_by_the_days_before_and_not_by_those_after(tmp_path: Path) -> None:
+    store = open_store(tmp_path.as_uri())
+    for number in range(20):
+        store.put(layout.landing_photo("2025-01-02", "grass", f"{number}.png"), noise(number))
+    usual = clean(store, take_in(store, "2025-01-02", None).table)
+    days = ("2025-01-01", "2025-01-03")
+    for day in days:
+        store.put(layout.landing_photo(day, "grass", "small.png"), noise(99, side=12))
+    kept = [clean(store, take_in(store, d, None).table, None, [usual])["keep"][0] for d in days]
+    assert [one.as_py() for one in kept] == [True, False]
 
 
 def test_what_was_measured_in_another_way_is_measured_again(

@@ -142,7 +142,7 @@ def test_a_file_that_is_no_image_is_refused_whatever_its_name(data: bytes) -> No
     assert reason(data) == "unknown_format"
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "ICO", "PPM", "TGA", "JPEG2000", "PCX", "EPS"])
+@pytest.mark.parametrize("kind", ["ICO", "PPM", "TGA", "JPEG2000", "PCX", "EPS"])
 def test_other_formats_are_refused(kind: str) -> None:
     assert reason(encode(PHOTO, kind)) == "unknown_format"
 
@@ -235,7 +235,7 @@ def test_a_lack_of_memory_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(decoder, "_pixels", fail)
+    monkeypatch.setattr(decoder, "pixels", fail)
     assert reason(encode(PHOTO, "JPEG")) == "too_complex"
 
 

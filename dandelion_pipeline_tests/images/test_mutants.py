@@ -11,7 +11,7 @@ from dandelion_pipeline_tests.images.mutants import EACH, mutant, mutants, sound
 from dandelion_pipeline_tests.images.sandbox import MEGABYTES, SECONDS, Sandbox
 
 NAMES = list(sound_files())
-SUPPORTED = ("jpeg", "mpo", "png", "webp", "gif", "bmp")
+SUPPORTED = ("jpeg", "mpo", "png", "webp", "gif", "bmp", "tiff", "avif", "heic")
 
 
 @pytest.fixture(scope="module")

@@ -1,30 +1,16 @@
 import io
-from dataclasses import replace
 
-import hypothesis.strategies as st
 import numpy as np
-import pyarrow as pa
 import pytest
-from hypothesis import given
 from PIL import Image, ImageFilter
-from pydantic import ValidationError
 
 from dandelion_pipeline.images.contact_sheet import TILE, contact_sheet
 from dandelion_pipeline.images.decode import Photo, decode
 from dandelion_pipeline.images.luma import Luma
-from dandelion_pipeline.images.quality import (
-    QUALITY_SCHEMA,
-    Quality,
-    QualityLimits,
-    blur_effect,
-    drop_reason,
-    drop_reasons,
-    measure,
-)
+from dandelion_pipeline.images.quality import Quality, blur_effect, measure
 from dandelion_pipeline.images.sample import render
 from dandelion_pipeline_tests.images.encoded import encode
 
-LIMITS = QualityLimits()
 GRASS = render("grass", 1, (160, 120))
 NOISE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8))
 
@@ -76,95 +62,11 @@ def test_blur_depends_neither_on_brightness_nor_on_contrast_nor_on_size() -> Non
     assert blur_of(smaller) == pytest.approx(blur, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    ("image", "reason"),
-    [
-        (Image.new("RGB", (64, 64), "green"), "one even colour"),
-        (render("grass", 1, (31, 64)), "smaller than 32 pixels"),
-        (NOISE.point(lambda level: 60 * (level > 245)), "too dark"),
-        (NOISE.point(lambda level: 255 - 60 * (level > 245)), "too bright"),
-        (GRASS.filter(ImageFilter.GaussianBlur(6)), "blurred"),
-        (NOISE.convert("L").point(lambda level: 200 * (level > 180)), "too little to see"),
-        (GRASS.crop((0, 0, 160, 32)).resize((320, 32)), "a strip"),
-        (GRASS, ""),
-        (NOISE, ""),
-    ],
-)
-def test_photos_that_teach_nothing_are_dropped_with_the_reason(
-    image: Image.Image, reason: str
-) -> None:
-    assert drop_reason(measure(decoded(image)), LIMITS) == reason
-
-
 def test_the_size_is_that_of_the_file_however_small_it_was_decoded() -> None:
     large = decode(encode(Image.new("RGB", (2400, 1600), "green"), "JPEG"))
     assert large.image.size < (2400, 1600)
     assert (measure(large).width, measure(large).height) == (2400, 1600)
     assert measure(large).format == "JPEG"
-
-
-def of_32_bits(lowest: float, highest: float) -> st.SearchStrategy[float]:
-    return st.floats(lowest, highest, width=32)
-
-
-QUALITIES = st.builds(
-    Quality,
-    width=st.integers(1, 10_000),
-    height=st.integers(1, 10_000),
-    format=st.just("PNG"),
-    brightness=of_32_bits(0, 255),
-    contrast=of_32_bits(0, 128),
-    blur=of_32_bits(0, 1),
-    information=of_32_bits(0, 8),
-    aspect=of_32_bits(0.0625, 16),
-)
-LIMITS_OF_ALL_KINDS = st.builds(
-    QualityLimits,
-    smallest_side=st.integers(1, 2_000),
-    lowest_contrast=st.floats(0, 128),
-    lowest_brightness=st.floats(0, 255),
-    highest_brightness=st.floats(0, 255),
-    highest_blur=st.floats(0, 1),
-    lowest_information=st.floats(0, 8),
-    highest_aspect=st.floats(1, 16),
-)
-
-
-@given(st.lists(QUALITIES, max_size=5), LIMITS_OF_ALL_KINDS)
-def test_a_photo_is_judged_by_its_measures_alone_in_whatever_company(
-    qualities: list[Quality], limits: QualityLimits
-) -> None:
-    table = pa.Table.from_pylist([vars(one) for one in qualities], schema=QUALITY_SCHEMA)
-    reasons = drop_reasons(table, limits).to_pylist()
-    assert reasons == [drop_reason(one, limits) for one in qualities]
-
-
-@given(QUALITIES)
-def test_at_its_limits_a_photo_is_kept_and_beyond_any_of_them_dropped(quality: Quality) -> None:
-    limits = QualityLimits(
-        smallest_side=min(quality.width, quality.height),
-        lowest_contrast=quality.contrast,
-        lowest_brightness=quality.brightness,
-        highest_brightness=quality.brightness,
-        highest_blur=quality.blur,
-        lowest_information=quality.information,
-        highest_aspect=max(quality.aspect, 1 / quality.aspect),
-    )
-    assert drop_reason(quality, limits) == ""
-    below = replace(quality, width=limits.smallest_side - 1, blur=2, contrast=-1)
-    assert drop_reason(below, limits) == f"smaller than {limits.smallest_side} pixels"
-    assert drop_reason(replace(quality, contrast=-1, blur=2), limits) == "one even colour"
-    assert drop_reason(replace(quality, brightness=-1), limits) == "too dark"
-    assert drop_reason(replace(quality, brightness=256), limits) == "too bright"
-    assert drop_reason(replace(quality, blur=2), limits) == "blurred"
-    assert drop_reason(replace(quality, information=-1), limits) == "too little to see"
-    assert drop_reason(replace(quality, aspect=17), limits) == "a strip"
-
-
-def test_limits_that_make_no_sense_are_refused() -> None:
-    for wrong in ({"highest_blur": 2}, {"highest_aspect": 0.5}, {"smallest_sides": 1}):
-        with pytest.raises(ValidationError):
-            QualityLimits.model_validate(wrong)
 
 
 @pytest.mark.parametrize(("photos", "columns", "rows"), [(1, 1, 1), (8, 8, 1), (11, 8, 2)])

@@ -74,7 +74,7 @@ def test_a_photo_without_consent_is_not_kept(api: httpx.Client, store: Store) ->
         ({"label": "../../releases"}, None, 422, "no class"),
         ({"prediction_id": "mine"}, None, 422, "prediction_id"),
         ({"comment": "x" * 1001}, None, 422, "comment"),
-        ({"consent": "true"}, b"just text", 415, "no JPEG"),
+        ({"consent": "true"}, b"just text", 415, "it is a text file"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_nothing_kept(

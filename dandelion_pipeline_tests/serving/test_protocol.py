@@ -12,10 +12,10 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from dandelion_pipeline.images.decode import MAX_BYTES
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline_tests.serving.conftest import api_on, wait_until
 from dandelion_pipeline_tests.tiny_models import photo, publish
+from serving.limits import MAX_PHOTO_BYTES
 from serving.protocol import BoundedProtocol
 
 SLOW = 60
@@ -173,5 +173,5 @@ def test_a_thousand_requests_in_one_piece_are_answered_in_order(hasty: httpx.Cli
 def test_a_refusal_of_a_large_body_reaches_a_client_that_is_still_sending(
     hasty: httpx.Client,
 ) -> None:
-    response = hasty.post("/predict", files={"file": b"\xff" * (MAX_BYTES + 100_000)})
+    response = hasty.post("/predict", files={"file": b"\xff" * (MAX_PHOTO_BYTES + 100_000)})
     assert response.status_code == 413

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dandelion_pipeline.images.decode import MAX_BYTES
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
 from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo
 from serving.engine import Engine
+from serving.limits import MAX_PHOTO_BYTES
 
 
 def _send(api: httpx.Client, data: bytes, name: str = "photo.jpg") -> httpx.Response:
@@ -47,7 +47,7 @@ def test_an_answer_names_the_label_and_the_model_with_its_data(api: httpx.Client
     assert _send(api, photo(GREEN)).json()["label"] == "grass"
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF"])
 def test_what_a_file_is_is_read_from_its_content(api: httpx.Client, format: str) -> None:  # noqa: A002
     answer = _send(api, photo(YELLOW, format=format), name="misnamed.txt")
     assert answer.json()["label"] == "dandelion"
@@ -59,8 +59,8 @@ def test_what_a_file_is_is_read_from_its_content(api: httpx.Client, format: str)
         (b"", 422, "empty"),
         (b"just text", 415, "unknown_format"),
         (photo()[:-300], 422, "broken"),
-        (b"\xff" * (MAX_BYTES + 1), 413, "too_large"),
-        (b"\xff" * (MAX_BYTES + 100_000), 413, "too_large"),
+        (b"\xff" * (MAX_PHOTO_BYTES + 1), 413, "too_large"),
+        (b"\xff" * (MAX_PHOTO_BYTES + 100_000), 413, "too_large"),
         (photo(size=5001, format="PNG"), 413, "too_many_pixels"),
     ],
 )
@@ -81,7 +81,7 @@ def test_an_endless_body_of_undeclared_length_is_refused_while_it_streams(
     def body() -> object:
         nonlocal sent
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        while sent < 4 * MAX_BYTES:
+        while sent < 4 * MAX_PHOTO_BYTES:
             sent += 1_000_000
             yield b"\xff" * 1_000_000
 

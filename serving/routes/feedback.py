@@ -19,7 +19,8 @@ from serving.schemas import Feedback, FeedbackReceipt
 
 router = APIRouter(tags=["feedback"])
 
-_EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+_EXTENSIONS = {"JPEG": "jpg", "HEIF": "heic"}
+"""Of photos by their format; of all others it is the format's own name."""
 
 
 @router.post(
@@ -73,8 +74,12 @@ def _keep(store: Store, said: Feedback, photo: bytes | None) -> FeedbackReceipt:
 
 
 def _land(store: Store, day: str, label: str, photo: bytes) -> str:
-    extension = _EXTENSIONS[decode(photo).format]
+    extension = _extension(decode(photo).format)
     name = f"{layout.FEEDBACK_NAME}{sha256_hex(photo)[:16]}.{extension}"
     key = layout.landing_photo(day, label, name)
     store.put_if_absent(key, photo)
     return key
+
+
+def _extension(image_format: str) -> str:
+    return _EXTENSIONS.get(image_format, image_format.lower())

@@ -8,19 +8,28 @@ from uuid import uuid4
 from fastapi import APIRouter, File, Request, UploadFile
 
 from dandelion_pipeline.errors import ImageRefused
+from dandelion_pipeline.images.decode import NAMES
 from serving.answered import Answered
 from serving.batching import Busy, Classified
 from serving.batching import File as PhotoFile
 from serving.connection import while_connected
 from serving.facts import model_ref
-from serving.problems import MOST_FILES, busy, document, photo_refused, too_many_files
+from serving.limits import MAX_PHOTO_BYTES
+from serving.problems import (
+    MOST_FILES,
+    busy,
+    document,
+    photo_refused,
+    photo_too_large,
+    too_many_files,
+)
 from serving.request_id import request_id
 from serving.routes.services import AnyLiveModel, AnyServices, Services, problems
 from serving.schemas import BatchPrediction, BatchResult, PhotoPrediction, Prediction
 
 router = APIRouter(tags=["predictions"])
 
-PHOTO = "A JPEG, PNG, WebP, GIF or BMP, 20 MB at most"
+PHOTO = f"A {NAMES}, {MAX_PHOTO_BYTES / 1e6:.0f} MB at most"
 
 
 @router.post(
@@ -77,6 +86,8 @@ def photo_file(upload: UploadFile) -> PhotoFile:
     """A file as it was uploaded."""
 
     def read() -> bytes:
+        if (upload.size or 0) > MAX_PHOTO_BYTES:
+            raise photo_too_large(upload.size or 0, MAX_PHOTO_BYTES)
         upload.file.seek(0)
         return upload.file.read()
 

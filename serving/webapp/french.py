@@ -191,10 +191,10 @@ FRENCH: dict[str, str] = {
     "This file is empty": "Ce fichier est vide",
     "Choose the photo again, or another one.": "Choisissez à nouveau la photo, ou une autre.",
     "This file is no photo that can be read": "Ce fichier n'est pas une photo lisible",
-    "Whatever its name says, its content is no JPEG, PNG, WebP, GIF or BMP picture. Save it as one "
-    "of these.":
-        "Quoi que dise son nom, son contenu n'est pas une image JPEG, PNG, WebP, GIF ou BMP. "
-        "Enregistrez-la dans l'un de ces formats.",
+    "Whatever its name says, its content is no JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF or TIFF "
+    "picture. Save it as one of these.":
+        "Quoi que dise son nom, son contenu n'est pas une image JPEG, PNG, WebP, GIF, BMP, HEIC, "
+        "AVIF ou TIFF. Enregistrez-la dans l'un de ces formats.",
     "This photo is damaged": "Cette photo est abîmée",
     "It ends too early or cannot be decoded. Copy or export it again.":
         "Elle s'arrête trop tôt ou ne peut être décodée. Copiez-la ou exportez-la à nouveau.",
@@ -202,8 +202,9 @@ FRENCH: dict[str, str] = {
     "20 MB is the limit. Send a smaller copy.":
         "La limite est de 20 Mo. Envoyez une copie plus petite.",
     "This photo is too large": "Cette photo est trop grande",
-    "25 megapixels are the limit. Send a smaller copy.":
-        "La limite est de 25 mégapixels. Envoyez une copie plus petite.",
+    "A JPEG may have 200 megapixels, a HEIC 50, others 25. Send a smaller copy, or a JPEG.":
+        "Un JPEG peut avoir 200 mégapixels, un HEIC 50, les autres 25. Envoyez une copie plus "
+        "petite, ou un JPEG.",
     "This photo is built in an unusual way": "Cette photo est construite de façon inhabituelle",
     "Decoding it would take too long. Save it again with another program.":
         "La décoder prendrait trop longtemps. Enregistrez-la avec un autre programme.",

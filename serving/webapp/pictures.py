@@ -5,9 +5,12 @@ import io
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 from serving.schemas import Explanation
 
+_JPEG = b"\xff\xd8"
+_GREY = (200, 200, 200)
 _RED = (235, 30, 15)
 _OPAQUE = 190  # of 255, where the drop is largest
 _FAINT = 0.05
@@ -16,14 +19,34 @@ _FAINT = 0.05
 
 def preview(data: bytes, pixels: int) -> Image.Image:
     """An upright copy, RGB or RGBA, neither wider nor higher than so many pixels."""
-    with Image.open(io.BytesIO(data)) as opened:
+    with _opened(data) as opened:
         opened.draft("RGB", (pixels, pixels))
         image = ImageOps.exif_transpose(opened)
-    if image.mode.startswith("I"):  # 16-bit grey
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
+    if image.mode.startswith(("I", "F")):  # grey of more than 8 bits
+        levels = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        span = max(float(levels.max()), 1.0) if image.mode == "F" else 65_535
+        image = Image.fromarray((levels * (255 / span)).clip(0, 255).astype(np.uint8))
     image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     image.thumbnail((pixels, pixels))
     return image
+
+
+def _opened(data: bytes) -> Image.Image:
+    if data.startswith(_JPEG):  # not `Image.open`, which refuses 180 megapixels, though reduced
+        return JpegImageFile(io.BytesIO(data))
+    if data[4:8] == b"ftyp" and not data[8:12].startswith(b"avi"):
+        return _of_heic(data)
+    return Image.open(io.BytesIO(data))
+
+
+def _of_heic(data: bytes) -> Image.Image:
+    """A grey field where pillow-heif is not installed: the API has it, and its answer counts."""
+    try:
+        import pillow_heif  # noqa: PLC0415  few send such photos
+    except ImportError:
+        return Image.new("RGB", (400, 300), _GREY)
+    opened = pillow_heif.open_heif(data)
+    return Image.frombytes(opened.mode, opened.size, opened.data or b"", "raw", opened.mode)
 
 
 def heated(image: Image.Image, explanation: Explanation) -> Image.Image:

@@ -28,8 +28,8 @@ _REFUSALS = {
     "unknown_format": (
         mark("This file is no photo that can be read"),
         mark(
-            "Whatever its name says, its content is no JPEG, PNG, WebP, GIF or BMP picture. "
-            "Save it as one of these."
+            "Whatever its name says, its content is no JPEG, PNG, WebP, GIF, BMP, HEIC, AVIF or "
+            "TIFF picture. Save it as one of these."
         ),
     ),
     "broken": (
@@ -42,7 +42,9 @@ _REFUSALS = {
     ),
     "too_many_pixels": (
         mark("This photo is too large"),
-        mark("25 megapixels are the limit. Send a smaller copy."),
+        mark(
+            "A JPEG may have 200 megapixels, a HEIC 50, others 25. Send a smaller copy, or a JPEG."
+        ),
     ),
     "too_complex": (
         mark("This photo is built in an unusual way"),

@@ -11,6 +11,7 @@ from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.sample import is_sample
 from dandelion_pipeline.release.manifest import DataSummary
 from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline_tests.images.encoded import encode
 from dandelion_pipeline_tests.processes import free_port
 from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
 from dandelion_pipeline_tests.serving.webapp.conftest import (
@@ -76,7 +77,7 @@ def test_a_sample_says_so_and_how_to_train_on_real_photos(
         (b"just text", "This file is no photo that can be read"),
         (photo()[:-300], "This photo is damaged"),
         (b"\xff" * 20_100_000, "20 MB is the limit"),
-        (photo(size=5001, format="PNG"), "25 megapixels are the limit"),
+        (photo(size=5001, format="PNG"), "A JPEG may have 200 megapixels"),
     ],
 )
 def test_a_refused_photo_is_explained_and_not_shown(
@@ -168,6 +169,11 @@ def test_a_photo_that_lies_on_its_side_is_shown_upright() -> None:
     target = io.BytesIO()
     Image.new("RGB", (200, 100)).save(target, "JPEG", exif=exif)
     assert preview(target.getvalue(), 900).size == (100, 200)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "TIFF"])
+def test_photos_of_phones_and_scanners_can_be_shown(kind: str) -> None:
+    assert preview(encode(Image.new("RGB", (200, 100), "red"), kind), 100).size == (100, 50)
 
 
 def test_what_the_model_looked_at_is_shown_on_request(

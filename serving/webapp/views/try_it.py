@@ -12,7 +12,7 @@ from serving.webapp.correction import offer_correction
 from serving.webapp.language import say
 from serving.webapp.pictures import heated, preview
 
-_ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp"]
+_ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "heic", "heif", "avif", "tif", "tiff"]
 _PREVIEW_PIXELS = 900
 
 
