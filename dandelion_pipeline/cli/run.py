@@ -26,7 +26,7 @@ from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
-from dandelion_pipeline.training.dataset import SMALLEST_CLASS
+from dandelion_pipeline.training.dataset import FEWEST_CLASSES, SMALLEST_CLASS
 from dandelion_pipeline.training.photos import preview_dataset
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _source(store: Store, images: str, labels: list[str]) -> PhotoSource | None:
 
 def _check_count(source: PhotoSource) -> None:
     """Refuse what can never make a data set, before anything is copied."""
-    needed = SMALLEST_CLASS * len(source.labels)
+    needed = SMALLEST_CLASS * min(FEWEST_CLASSES, len(source.labels))
     if source.count is not None and source.count < needed:
         raise DatasetError(
             source.describe(),

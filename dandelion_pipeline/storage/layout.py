@@ -11,6 +11,7 @@ MODELS = "models/"
 RELEASES = "releases/"
 REVIEWS = "reviews/"
 ACCEPTED_DAYS = "accepted-days/"
+SPLITS = "splits/"
 REPORTS = "reports/"
 CHECKPOINTS = "checkpoints/"
 PREDICTIONS = "predictions/"
@@ -18,7 +19,17 @@ FEEDBACK = "feedback/"
 FEEDBACK_NAME = "feedback-"
 """What the names of photos begin with that landed because somebody corrected an answer."""
 
-OURS = (IMAGES, TABLES, MODELS, RELEASES, REVIEWS, ACCEPTED_DAYS, REPORTS, CHECKPOINTS)
+OURS = (
+    IMAGES,
+    TABLES,
+    MODELS,
+    RELEASES,
+    REVIEWS,
+    ACCEPTED_DAYS,
+    SPLITS,
+    REPORTS,
+    CHECKPOINTS,
+)
 """What nobody but this product writes below; people and Airflow write the landing folders."""
 
 _LANDING_KEY = re.compile(r"landing/(\d{4}-\d\d-\d\d)/([^/]+)/([^/]+)")
@@ -115,6 +126,11 @@ def review(number: int) -> str:
 def accepted_day(day: str) -> str:
     """The key of a person's word that a day which its checks stopped is taken in."""
     return f"{ACCEPTED_DAYS}{day}.json"
+
+
+def splits(number: int) -> str:
+    """The key of a table of which photos and groups were assigned to which split."""
+    return f"{SPLITS}{number:08d}.parquet"
 
 
 def report(snapshot: str) -> str:

@@ -22,12 +22,21 @@ pa.set_memory_pool(pa.system_memory_pool())
 
 def write_table(store: Store, key: str, table: pa.Table) -> bool:
     """Write a table, replacing what the key held. False if the key held the same already."""
-    metadata = table.schema.metadata or {}
-    data = parquet_bytes(table.replace_schema_metadata({**metadata, _SEAL: content_hash(table)}))
+    data = _sealed(table)
     if _holds(store, key, data):
         return False
     store.put(key, data)
     return True
+
+
+def write_table_if_absent(store: Store, key: str, table: pa.Table) -> bool:
+    """Write a table that `read_table` reads, unless the key is taken.
+
+    Returns:
+        Whether the key holds this very table now, whoever wrote it.
+    """
+    data = _sealed(table)
+    return store.put_if_absent(key, data) or _holds(store, key, data)
 
 
 def last_table(store: Store, key: str) -> pa.Table | None:
@@ -102,6 +111,11 @@ def read_tables(store: Store, keys: Sequence[str]) -> pa.Table:
         ObjectDamaged: one of them is not as it was written.
     """
     return pa.concat_tables((read_table(store, key) for key in keys), promote_options="default")
+
+
+def _sealed(table: pa.Table) -> bytes:
+    metadata = table.schema.metadata or {}
+    return parquet_bytes(table.replace_schema_metadata({**metadata, _SEAL: content_hash(table)}))
 
 
 def _holds(store: Store, key: str, data: bytes) -> bool:

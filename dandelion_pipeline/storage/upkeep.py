@@ -88,7 +88,7 @@ def abandoned_trainings(store: Store) -> list[Orphan]:
 
 def damaged_tables(store: Store) -> Iterator[Damage | None]:
     """Read every table: one result for each, None if it is as it was written."""
-    for found in store.list_objects(layout.TABLES):
+    for found in (*store.list_objects(layout.TABLES), *store.list_objects(layout.SPLITS)):
         try:
             place = layout.split_snapshot_key(found.key)
             read_snapshot(store, *place) if place else read_table(store, found.key)

@@ -8,8 +8,9 @@ from dandelion_pipeline.images.reviews import apply, latest, reviews
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import read_tables
-from dandelion_pipeline.training.checks import DatasetLimits, check_dataset, require
-from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
+from dandelion_pipeline.training.checks import DatasetLimits, require
+from dandelion_pipeline.training.dataset import DatasetInfo
+from dandelion_pipeline.training.settled import previewed
 
 
 def reviewed(store: Store, photos: pa.Table) -> pa.Table:
@@ -25,6 +26,6 @@ def preview_dataset(store: Store, salt: str) -> DatasetInfo:
     """
     keys = [o.key for o in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")]
     photos = read_tables(store, keys) if keys else CLEAN_SCHEMA.empty_table()
-    dataset = build_dataset(reviewed(store, photos), salt)
-    require(check_dataset(dataset, DatasetLimits()))
-    return dataset.info
+    made = previewed(store, reviewed(store, photos), salt, DatasetLimits())
+    require(made.findings)
+    return made.dataset.info
