@@ -119,12 +119,10 @@ class Deal:
         """Until nothing changes, so that dealing again would change nothing either."""
         while followers:
             rest = [index for index in followers if not self._follow(index)]
-            if len(rest) == len(followers):  # what they resemble has no split, or too many groups
-                first = next((i for i in rest if not any(self._resembled(i))), None)
-                if first is None:
+            if len(rest) == len(followers):
+                rest = [index for index in followers if not self._start(index)]
+                if len(rest) == len(followers):
                     return
-                self._give(first, self._choice(self.groups[first]))
-                rest.remove(first)
             followers = rest
 
     def _resembled(self, index: int) -> list[set[int]]:
@@ -133,6 +131,13 @@ class Deal:
             {self.splits[other] for other in others} - {NOWHERE}
             for others in self.groups[index].resembles
         ]
+
+    def _start(self, index: int) -> bool:
+        """Deal a group if what it resembles has no split; one dealt before may lead others."""
+        if any(self._resembled(index)):
+            return self._follow(index)
+        self._give(index, self._choice(self.groups[index]))
+        return True
 
     def _follow(self, index: int) -> bool:
         group = self.groups[index]
