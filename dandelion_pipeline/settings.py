@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     """``file:///…`` or ``s3://bucket/prefix``; empty means a folder under ``home``."""
 
     split_salt: str = "2026"
-    """Changes which photos fall into which split. Keep it for the life of a data set."""
+    """The order in which new photos are dealt to splits; photos that have a split keep it."""
 
     mlflow_tracking_uri: str = Field(default="", validation_alias="MLFLOW_TRACKING_URI")
     """An MLflow server; empty means a SQLite file under ``home``."""

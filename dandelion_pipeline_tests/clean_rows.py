@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-_TEXTS = ("sha256", "label", "name", "day", "drop_reason", "group")
+_TEXTS = ("sha256", "label", "name", "day", "drop_reason", "group", "user_group", "user_split")
 _SCHEMA = pa.schema(
     [
         *(pa.field(name, pa.string()) for name in _TEXTS),

@@ -40,7 +40,7 @@ from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
-from dandelion_pipeline.training.dataset import SMALLEST_CLASS
+from dandelion_pipeline.training.dataset import FEWEST_CLASSES, SMALLEST_CLASS
 from dandelion_pipeline.training.photos import known_classes, preview_dataset
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def _is_known(store: Store, spec: str) -> bool:
 
 def _check_count(source: PhotoSource) -> None:
     """Refuse what can never make a data set, before anything is copied."""
-    needed = SMALLEST_CLASS * 2  # a third class that is too small is no reason to copy nothing
+    # A third class that is too small is no reason to copy nothing.
+    needed = SMALLEST_CLASS * min(FEWEST_CLASSES, len(source.labels))
     if source.count is not None and source.count < needed:
         raise DatasetError(
             source.describe(),

@@ -9,7 +9,12 @@ import pyarrow as pa
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.pools import INGESTION_POOL
-from dandelion_pipeline.defs.previews import counts_table, photos_preview, suspects_table
+from dandelion_pipeline.defs.previews import (
+    conflicts_table,
+    counts_table,
+    photos_preview,
+    suspects_table,
+)
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.images.acceptance import accepted
@@ -21,14 +26,15 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import last_table
 from dandelion_pipeline.training.checks import (
     BLOCKING,
-    UNEVEN,
+    WARNING,
     DatasetLimits,
-    check_dataset,
+    warnings,
 )
 from dandelion_pipeline.training.checks import require as require_dataset
 from dandelion_pipeline.training.data_report import write_report
-from dandelion_pipeline.training.dataset import TEST, build_dataset, rows_of, suspects_of
+from dandelion_pipeline.training.dataset import TEST, rows_of, suspects_of
 from dandelion_pipeline.training.photos import reviewed
+from dandelion_pipeline.training.settled import settled
 from dandelion_pipeline.training.suspects import with_label_check
 
 PROGRESS_EVERY = 1_000
@@ -105,11 +111,11 @@ def _counted(column: pa.ChunkedArray) -> dict[str, int]:
 
 
 class DatasetConfig(dg.Config, DatasetLimits):
-    """What a data set has to be like; one that is otherwise is not trained on."""
+    """What a data set has to be like; what stops it and what only warns is in docs/data.md."""
 
 
 @dg.asset(
-    check_specs=check_specs("dataset", BLOCKING, [UNEVEN]),
+    check_specs=check_specs("dataset", BLOCKING, WARNING),
     io_manager_key="tables",
     group_name="training",
     kinds={"python", "parquet"},
@@ -123,17 +129,20 @@ def dataset(
 ) -> Iterator[dg.Output[pa.Table] | dg.AssetCheckResult]:
     """The photos of all days, each under one label and in one split that never changes.
 
-    The split is a salted hash of the group of near-duplicates, so no photo crosses it as data
-    grows. Decisions that people made about photos are applied.
+    Near-duplicates and groups of the user's own are in one split. What is assigned is kept in the
+    store; new groups go to the split that their class lacks. Decisions that people made about
+    photos are applied.
     """
     opened = store.open()
     with transient_errors_retried(context):
         photos = reviewed(opened, clean_images)
-    salt = store.settings.split_salt
-    made = build_dataset(photos, salt)
-    findings = check_dataset(made, config)
+        salt = store.settings.split_salt
+        checked = settled(opened, photos, salt, config)
+    made, findings = checked.dataset, checked.findings
     yield from check_results(findings, BLOCKING)
     require_dataset(findings)
+    for finding in warnings(findings):
+        context.log.warning(str(finding))
     with transient_errors_retried(context):
         used = with_label_check(opened, made.used)
         report = write_report(opened, made, used, photos, findings, salt)
@@ -151,6 +160,8 @@ def dataset(
             "hash": info.hash,
             "is_sample": info.is_sample,
             "left_out": info.left_out,
+            "classes_left_out": info.classes_left_out,
+            "label_conflicts": conflicts_table(made.conflicts),
             "test_photos": rows_of(used, TEST).num_rows,
             "report": dg.MetadataValue.url(opened.address(report)),
             "suspects": suspects_table(suspects_of(used)),

@@ -96,6 +96,26 @@ def suspects_table(suspects: pa.Table) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md("\n".join(lines))
 
 
+def conflicts_table(conflicts: pa.Table) -> dg.MarkdownMetadataValue:
+    """Photos that show the same picture under two labels, group by group.
+
+    Args:
+        conflicts: what `training.conflicts.label_conflicts` gives.
+    """
+    lines = [
+        "| group | photo | file | label | |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{row['group'][:12]}` | `{row['sha256'][:12]}` | {_plain(row['name'])} "
+            f"| {_plain(row['label'])} | {'left out: identical' if row['identical'] else ''} |"
+            for row in conflicts.slice(0, _CONFLICTS_SHOWN).to_pylist()
+        ),
+    ]
+    if conflicts.num_rows > _CONFLICTS_SHOWN:
+        lines.append(f"\nand {conflicts.num_rows - _CONFLICTS_SHOWN} more")
+    return dg.MetadataValue.md("\n".join(lines) if conflicts.num_rows else "none")
+
+
 def slices_table(slices: Sequence[SliceMetrics]) -> dg.MarkdownMetadataValue:
     """Accuracy by slice, with its interval."""
     lines = [
@@ -120,3 +140,4 @@ def _plain(text: str) -> str:
 
 
 _SUSPECTS_SHOWN = 50
+_CONFLICTS_SHOWN = 50

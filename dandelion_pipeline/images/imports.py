@@ -22,7 +22,7 @@ from dandelion_pipeline.images.changes import Changes, SourceFile
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.ahead import run_ahead
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.storage.tables import create_table, read_table
+from dandelion_pipeline.storage.tables import read_table, write_table_if_absent
 
 IMPORT_SCHEMA = pa.schema(
     [
@@ -169,7 +169,7 @@ def _written(store: Store, imported: Imported, plan: Plan) -> bool:
     )
     table = pa.Table.from_pylist([asdict(file) for file in plan.files], schema=IMPORT_SCHEMA)
     table = table.replace_schema_metadata({_METADATA: json.dumps(asdict(facts))})
-    return create_table(
+    return write_table_if_absent(
         store, layout.import_record(_source_id(imported.source), plan.number), table
     )
 

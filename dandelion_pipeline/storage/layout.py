@@ -13,6 +13,7 @@ REVIEWS = "reviews/"
 IMPORTS = "imports/"
 CLASSES = "classes/"
 ACCEPTED_DAYS = "accepted-days/"
+SPLITS = "splits/"
 REPORTS = "reports/"
 CHECKPOINTS = "checkpoints/"
 PREDICTIONS = "predictions/"
@@ -29,6 +30,7 @@ OURS = (
     IMPORTS,
     CLASSES,
     ACCEPTED_DAYS,
+    SPLITS,
     REPORTS,
     CHECKPOINTS,
 )
@@ -146,6 +148,11 @@ def class_rename(number: int) -> str:
 def accepted_day(day: str) -> str:
     """The key of a person's word that a day which its checks stopped is taken in."""
     return f"{ACCEPTED_DAYS}{day}.json"
+
+
+def splits(number: int) -> str:
+    """The key of a table of which photos and groups were assigned to which split."""
+    return f"{SPLITS}{number:08d}.parquet"
 
 
 def report(snapshot: str) -> str:

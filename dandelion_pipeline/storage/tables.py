@@ -22,16 +22,20 @@ pa.set_memory_pool(pa.system_memory_pool())
 
 def write_table(store: Store, key: str, table: pa.Table) -> bool:
     """Write a table, replacing what the key held. False if the key held the same already."""
-    data = _sealed_bytes(table)
+    data = _sealed(table)
     if _holds(store, key, data):
         return False
     store.put(key, data)
     return True
 
 
-def create_table(store: Store, key: str, table: pa.Table) -> bool:
-    """Write a table that `read_table` reads. False if the key held another one already."""
-    data = _sealed_bytes(table)
+def write_table_if_absent(store: Store, key: str, table: pa.Table) -> bool:
+    """Write a table that `read_table` reads, unless the key is taken.
+
+    Returns:
+        Whether the key holds this very table now, whoever wrote it.
+    """
+    data = _sealed(table)
     return store.put_if_absent(key, data) or _holds(store, key, data)
 
 
@@ -109,7 +113,7 @@ def read_tables(store: Store, keys: Sequence[str]) -> pa.Table:
     return pa.concat_tables((read_table(store, key) for key in keys), promote_options="default")
 
 
-def _sealed_bytes(table: pa.Table) -> bytes:
+def _sealed(table: pa.Table) -> bytes:
     metadata = table.schema.metadata or {}
     return parquet_bytes(table.replace_schema_metadata({**metadata, _SEAL: content_hash(table)}))
 

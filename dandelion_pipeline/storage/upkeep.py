@@ -87,8 +87,9 @@ def abandoned_trainings(store: Store) -> list[Orphan]:
 
 
 def tables(store: Store) -> list[StoredObject]:
-    """Every table: those of the assets, and the records of imports."""
-    return [o for prefix in (layout.TABLES, layout.IMPORTS) for o in store.list_objects(prefix)]
+    """Every table: those of the assets, the records of imports, and the assigned splits."""
+    prefixes = (layout.TABLES, layout.IMPORTS, layout.SPLITS)
+    return [o for prefix in prefixes for o in store.list_objects(prefix)]
 
 
 def damaged_tables(store: Store) -> Iterator[Damage | None]:

@@ -30,6 +30,7 @@ def write_report(
     photos: pa.Table,
     findings: Sequence[Finding],
     salt: str,
+    near_duplicates: str = "",
 ) -> str:
     """Write the page about a data set; one with the same hash is replaced.
 
@@ -40,6 +41,7 @@ def write_report(
         photos: all photos of all days, of `clean.CLEAN_SCHEMA`.
         findings: what came of its checks.
         salt: of its split.
+        near_duplicates: how near-duplicates were told, and why.
 
     Returns:
         The key of the page, an HTML file.
@@ -54,6 +56,10 @@ def write_report(
             left_out=dataset.left_out,
             rejected=_rejected(store),
             findings=findings,
+            conflicts=dataset.conflicts,
+            classes_left_out=dataset.info.classes_left_out,
+            user_groups=dataset.info.user_groups,
+            near_duplicates=near_duplicates,
             thumbnails=lambda hashes: _thumbnails(store, hashes),
         )
     )

@@ -13,8 +13,9 @@ from dandelion_pipeline.images.source_labels import annotated, follow_sources
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import read_tables
-from dandelion_pipeline.training.checks import DatasetLimits, check_dataset, require
-from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
+from dandelion_pipeline.training.checks import DatasetLimits, require
+from dandelion_pipeline.training.dataset import DatasetInfo
+from dandelion_pipeline.training.settled import previewed
 
 
 def reviewed(store: Store, photos: pa.Table) -> pa.Table:
@@ -62,6 +63,6 @@ def preview_dataset(store: Store, salt: str) -> DatasetInfo:
     Raises:
         DatasetError: the photos do not make a data set.
     """
-    dataset = build_dataset(all_photos(store), salt)
-    require(check_dataset(dataset, DatasetLimits()))
-    return dataset.info
+    made = previewed(store, all_photos(store), salt, DatasetLimits())
+    require(made.findings)
+    return made.dataset.info

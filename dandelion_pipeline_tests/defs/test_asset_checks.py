@@ -13,13 +13,15 @@ from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.errors import CheckFailed, DatasetError
 from dandelion_pipeline.images.acceptance import Acceptance, accept
 from dandelion_pipeline.images.clean import CLEAN_IMAGES
+from dandelion_pipeline.images.reviews import decide
 from dandelion_pipeline.release import log
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.storage.tables import last_table
+from dandelion_pipeline.storage.tables import last_table, read_table
 from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.photos import preview_dataset
 from dandelion_pipeline_tests.defs.conftest import Place, use_home
 
 FIRST, SECOND, THIRD = "2025-06-01", "2025-06-02", "2025-06-03"
@@ -109,14 +111,21 @@ def test_a_day_that_drifts_stays_out_of_the_data_set_and_the_live_model_stays(
     assert kept(place.store, SECOND) == 60
 
 
-def test_a_data_set_that_fails_a_check_is_not_trained_on(place: Place) -> None:
+def test_a_data_set_that_fails_a_check_is_not_trained_on_and_a_small_class_is_a_warning(
+    place: Place,
+) -> None:
     place.pipeline.ingest(FIRST)
     version = place.pipeline.train(TINY)
     land(place.store, SECOND, brightness=120, labels="c", each=5)
     place.pipeline.ingest(SECOND)
-    with pytest.raises(DatasetError, match=r"smallest_class 5, allowed is at least 10"):
+    grown = preview_dataset(place.store, place.settings.split_salt)
+    assert grown.classes == ["a", "b", "c"]
+    for row in read_table(place.store, layout.table(CLEAN_IMAGES, FIRST)).to_pylist():
+        decide(place.store, "drop", row["sha256"], row["label"], who="ann", why="a drawing")
+    with pytest.raises(DatasetError, match=r"60 of 65 photos are dropped by a review"):
         place.pipeline.train(TINY)
-    assert not last_check("dataset", "smallest_class").passed
+    assert not last_check("dataset", "classes").passed
+    assert last_check("dataset", "smallest_class").severity == dg.AssetCheckSeverity.WARN
     assert log.live(place.store).version == version
 
 
@@ -136,7 +145,10 @@ def test_every_check_is_declared_with_its_asset() -> None:
         for spec in asset.check_specs
     }
     assert [name for name, blocking in declared.items() if not blocking] == [
-        ("dataset", "uneven_splits")
+        ("dataset", "smallest_class"),
+        ("dataset", "class_imbalance"),
+        ("dataset", "classes_left_out"),
+        ("dataset", "uneven_splits"),
     ]
     assert {asset for asset, _ in declared} == {
         "raw_images",

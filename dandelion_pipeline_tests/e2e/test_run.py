@@ -112,7 +112,7 @@ def with_files(folder: Path, files: dict[str, bytes]) -> Path:
         (missing, "No such file or directory"),
         (empty, "it is empty"),
         (one_class, "one class only (dandelion)"),
-        (three_photos, "each class needs at least 10"),
+        (three_photos, "each class needs at least 3"),
         (no_folder, "it is a file and not a folder"),
         (texts_named_jpg, "not one of them is a photo"),
     ],

@@ -1,30 +1,32 @@
 import hashlib
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
+from dandelion_pipeline.training.assignments import NOTHING_ASSIGNED, Assignments
 from dandelion_pipeline.training.dataset import (
-    AGAIN,
-    GENERATED,
-    SHARES,
-    SPLITS,
     TEST,
-    TWO_LABELS,
-    TWO_SPLITS,
+    TRAIN,
+    VALIDATION,
     Dataset,
     build_dataset,
     rows_of,
-    split_of,
+)
+from dandelion_pipeline.training.reasons import (
+    AGAIN,
+    EMPTY_SPLIT,
+    GENERATED,
+    SMALL_CLASS,
+    TWO_LABELS,
+    TWO_SPLITS,
 )
 from dandelion_pipeline_tests.clean_rows import clean_table
+
+Row = dict[str, object]
 
 
 def sha256(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def photos(count: int, label: str, **changes: object) -> list[dict[str, object]]:
+def photos(count: int, label: str, **changes: object) -> list[Row]:
     return [
         {
             "sha256": sha256(f"{label}-{i}"),
@@ -36,31 +38,20 @@ def photos(count: int, label: str, **changes: object) -> list[dict[str, object]]
     ]
 
 
-def built(*rows: list[dict[str, object]], salt: str = "salt") -> Dataset:
-    return build_dataset(clean_table(row for part in rows for row in part), salt)
+def built(
+    *rows: list[Row],
+    salt: str = "salt",
+    after: Dataset | None = None,
+    assigned: Assignments = NOTHING_ASSIGNED,
+) -> Dataset:
+    """A data set of these photos, in a store where another was made before, or others."""
+    if after is not None:
+        assigned = Assignments.of(after.assigned)
+    return build_dataset(clean_table(row for part in rows for row in part), salt, assigned)
 
 
 def splits_by_photo(dataset: Dataset) -> dict[str, str]:
     return {row["sha256"]: row["split"] for row in dataset.used.to_pylist()}
-
-
-@given(st.integers(200, 260), st.integers(0, 60), st.text(max_size=8))
-def test_no_photo_ever_changes_its_split_as_data_grows(first: int, more: int, salt: str) -> None:
-    before = splits_by_photo(built(photos(first, "a"), photos(200, "b"), salt=salt))
-    after = splits_by_photo(built(photos(first + more, "a"), photos(200, "b"), salt=salt))
-    assert before.items() <= after.items()
-
-
-def test_the_shares_of_the_splits_are_kept_in_each_class() -> None:
-    info = built(photos(2000, "a"), photos(2000, "b")).info
-    for counts in info.counts.values():
-        for split in SPLITS:
-            assert counts[split] / 2000 == pytest.approx(SHARES[split], abs=0.03)
-
-
-def test_another_salt_gives_another_split() -> None:
-    names = [sha256(str(i)) for i in range(100)]
-    assert [split_of(n, "one") for n in names] != [split_of(n, "two") for n in names]
 
 
 def test_the_hash_names_photos_labels_and_splits_and_not_their_order() -> None:
@@ -71,11 +62,12 @@ def test_the_hash_names_photos_labels_and_splits_and_not_their_order() -> None:
     assert built(rows + photos(51, "a")[50:]).info.hash != same.hash
 
 
-def test_a_photo_with_two_labels_is_left_out_and_counted() -> None:
+def test_identical_photos_with_two_labels_are_left_out_and_counted() -> None:
     disputed = photos(1, "a")[0]
     dataset = built(photos(50, "a"), photos(50, "b"), [{**disputed, "label": "b"}])
     assert disputed["sha256"] not in splits_by_photo(dataset)
     assert dataset.info.left_out == {TWO_LABELS: 2}
+    assert dataset.conflicts["identical"].to_pylist() == [True, True]
 
 
 def test_a_photo_that_came_twice_is_used_once() -> None:
@@ -111,33 +103,68 @@ def test_near_duplicates_share_a_split() -> None:
     assert len({splits[str(row["sha256"])] for row in family}) == 1
 
 
-def test_all_photos_of_a_group_with_two_labels_are_left_out() -> None:
+def test_a_group_with_two_labels_keeps_its_photos_in_one_split_and_is_listed() -> None:
     family = photos(2, "a", group=sha256("family")) + photos(1, "b", group=sha256("family"))
-    dataset = built(family, photos(50, "c"))
-    assert dataset.info.left_out == {TWO_LABELS: 3}
-    assert {row["name"] for row in dataset.left_out.to_pylist()} == {"0.jpg", "1.jpg"}
+    dataset = built(family, photos(50, "c"), photos(8, "a")[2:], photos(8, "b")[1:])
+    assert dataset.info.left_out == {}
+    assert dataset.info.label_conflicts == dataset.conflicts.num_rows == 3
+    splits = splits_by_photo(dataset)
+    assert len({splits[str(row["sha256"])] for row in family}) == 1
+
+
+def test_classes_whose_photos_are_all_in_groups_with_two_labels_have_every_split() -> None:
+    """The same face with and without a mask."""
+    faces = [
+        {**row, "group": sha256(f"face {i}")}
+        for label in "ab"
+        for i, row in enumerate(photos(10, label))
+    ]
+    info = built(faces).info
+    assert info.counts["a"] == info.counts["b"] == {TRAIN: 7, VALIDATION: 1, TEST: 2}
+    mixed = built(faces[:3], faces[10:13], photos(30, "b")[10:]).info
+    assert all(mixed.counts["a"].values())
 
 
 def test_a_photo_that_resembles_photos_in_two_splits_is_left_out() -> None:
-    names = [sha256(str(i)) for i in range(100)]
-    in_train = next(name for name in names if split_of(name, "salt") != TEST)
-    in_test = next(name for name in names if split_of(name, "salt") == TEST)
-    bridge = photos(1, "a", group=in_train, bridges=[in_test])
-    harmless = photos(2, "a", group=in_train, bridges=[in_train])[1:]
-    assert built(bridge, harmless).info.left_out == {TWO_SPLITS: 1}
+    rows = photos(50, "a") + photos(50, "b")
+    before = built(rows)
+    splits = splits_by_photo(before)
+    in_train, in_test = (
+        next(str(r["sha256"]) for r in rows if splits[str(r["sha256"])] == split)
+        for split in (TRAIN, TEST)
+    )
+    bridge = [{**photos(51, "a")[50], "group": in_train, "bridges": [in_test]}]
+    harmless = [{**photos(52, "a")[51], "group": in_train, "bridges": [in_train]}]
+    after = built(rows, bridge, harmless, after=before)
+    assert after.info.left_out == {TWO_SPLITS: 1}
+    assert splits_by_photo(after)[str(harmless[0]["sha256"])] == TRAIN
 
 
-@given(st.lists(st.tuples(st.integers(0, 8), st.sampled_from("ab"), st.booleans()), max_size=40))
-def test_every_photo_is_used_or_left_out_and_no_group_crosses_a_split(
-    drawn: list[tuple[int, str, bool]],
-) -> None:
-    rows = [
-        {**photos(i + 1, label, keep=keep, drop_reason="" if keep else "dark")[i], "group": str(g)}
-        for i, (g, label, keep) in enumerate(drawn)
-    ]
-    dataset = built(rows)
-    assert dataset.used.num_rows + dataset.left_out.num_rows == len(rows)
-    splits = {(row["group"], row["split"]) for row in dataset.used.to_pylist()}
-    labels = {(row["group"], row["label"]) for row in dataset.used.to_pylist()}
-    groups = set(dataset.used["group"].to_pylist())
-    assert len(splits) == len(labels) == len(groups)
+def test_a_photo_alone_in_its_group_goes_where_the_photos_are_that_it_resembles() -> None:
+    rows = photos(50, "a") + photos(50, "b")
+    splits = splits_by_photo(built(rows))
+    in_test = next(name for name, split in splits.items() if split == TEST)
+    alike = [{**photos(51, "a")[50], "bridges": [in_test]}]
+    dataset = built(rows, alike)
+    assert dataset.info.left_out == {}
+    assert splits_by_photo(dataset)[str(alike[0]["sha256"])] == splits_by_photo(dataset)[in_test]
+
+
+def test_a_class_too_small_for_every_split_is_left_out_where_two_others_remain() -> None:
+    family = photos(9, "c", group=sha256("family"))
+    info = built(photos(50, "a"), photos(50, "b"), family, photos(2, "d"), photos(3, "e")).info
+    assert info.classes == ["a", "b", "e"]
+    assert info.classes_left_out == {"c": "9 photos in 1 group", "d": "2 photos in 2 groups"}
+    assert info.left_out == {SMALL_CLASS: 11}
+
+
+def test_a_class_whose_test_photos_were_dropped_is_left_out_until_others_come() -> None:
+    rows = [photos(50, "a"), photos(50, "b"), photos(5, "c")]
+    before = built(*rows)
+    splits = splits_by_photo(before)
+    left = [row for row in photos(5, "c") if splits[str(row["sha256"])] != TEST]
+    after = built(*rows[:2], left, after=before)
+    assert after.info.classes_left_out == {"c": "no photos in the test split"}
+    assert after.info.left_out == {EMPTY_SPLIT: 4}
+    healed = built(*rows[:2], left, photos(6, "c")[5:], after=before)
+    assert healed.info.counts["c"] == {TRAIN: 3, VALIDATION: 1, TEST: 1}

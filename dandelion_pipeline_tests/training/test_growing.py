@@ -12,6 +12,7 @@ from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.fingerprint import Fingerprint, fingerprint
 from dandelion_pipeline.images.groups import FINGERPRINT_SCHEMA, group_columns
 from dandelion_pipeline.images.sample import SampleSpec, generate
+from dandelion_pipeline.training.assignments import ASSIGNMENTS, Assignments
 from dandelion_pipeline.training.dataset import Dataset, build_dataset
 from dandelion_pipeline_tests.clean_rows import clean_table
 
@@ -49,9 +50,11 @@ def test_another_day_changes_no_group_and_no_split_of_the_days_before(
 ) -> None:
     tables: list[pa.Table] = []
     splits: dict[str, str] = {}
+    assigned = ASSIGNMENTS.empty_table()
     for number, photos in enumerate(drawn):
         tables.append(day_table(f"2025-05-{number + 1:02d}", photos, variants, tables))
-        dataset = build_dataset(pa.concat_tables(tables), "salt")
+        dataset = build_dataset(pa.concat_tables(tables), "salt", Assignments.of(assigned))
+        assigned = pa.concat_tables([assigned, dataset.assigned])
         now = split_of_photo(dataset)
         assert splits.items() <= now.items()
         splits = now

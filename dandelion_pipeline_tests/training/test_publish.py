@@ -11,6 +11,7 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store, sha256_hex
 from dandelion_pipeline.storage.tables import parquet_bytes, write_snapshot
+from dandelion_pipeline.training.assignments import ASSIGNMENTS, Assignments, History
 from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
 from dandelion_pipeline.training.publish import Origin, Outcome, publish
@@ -88,14 +89,18 @@ def store(tmp_path: Path) -> Store:
 
 
 def coloured_dataset(store: Store, each: int = 60, salt: str = "salt") -> pa.Table:
-    """A data set of so many photos of each colour, with its snapshot in the store."""
+    """A data set of so many photos of each colour, with its snapshot in the store.
+
+    Another salt deals all photos anew.
+    """
     rows = []
     for label in COLOURS:
         for number in range(each):
             data = coloured(label, number)
             store.put(layout.image(sha256_hex(data)), data)
             rows.append({"sha256": sha256_hex(data), "label": label, "name": f"{number}.png"})
-    dataset = build_dataset(clean_table(rows), salt).used
+    history = History.read(store).table if salt == "salt" else ASSIGNMENTS.empty_table()
+    dataset = build_dataset(clean_table(rows), salt, Assignments.of(history)).used
     write_snapshot(store, "dataset", dataset)
     return dataset
 

@@ -20,6 +20,7 @@ _OF_A_SHEET = 16
 _GROUPS = 24
 _OF_A_GROUP = 6
 _SUSPECTS = 48
+_CONFLICTS = 24  # groups
 _LEFT_OUT = 64  # photos of all reasons together, where there are many
 _OF_A_REASON = 8
 
@@ -68,6 +69,12 @@ class Choice:
     suspects: Some
     """Photos whose label may be wrong, the least likely label first."""
 
+    conflicts: Sequence[Some]
+    """Photos by group that has two labels, the first groups."""
+
+    all_conflicts: int
+    """Groups that have two labels, those that are not shown too."""
+
     left_out: Mapping[str, Some]
     """Photos that are not used, by reason, the most frequent first; some of the first reasons."""
 
@@ -79,12 +86,22 @@ class Choice:
         """Choose from a report's tables; the order of their rows changes nothing."""
         counts = _counts(report.photos)
         groups = _groups(report.photos)
+        disputed = report.conflicts["group"].unique().sort()
         return cls(
             counts=counts,
             sheets=_sheets(report.photos, list(counts)[:CLASSES_WITH_PHOTOS]),
             groups=[_group(report.photos, group) for group in groups[:_GROUPS]],
             all_groups=len(groups),
             suspects=_suspects(report.photos),
+            conflicts=[
+                _spread(
+                    report.conflicts.filter(pc.field("group") == group),
+                    _OF_A_GROUP,
+                    ("label", "day", "name", "sha256"),
+                )
+                for group in disputed.slice(0, _CONFLICTS)
+            ],
+            all_conflicts=len(disputed),
             left_out=_left_out(report.left_out),
             rejected=_spread(report.rejected, REJECTED_FILES, ("day", "key", "reason", "detail")),
             rejected_reasons=_frequencies(report.rejected["reason"]),
@@ -99,6 +116,7 @@ class Choice:
             yield from sheets.values()
         yield from self.groups
         yield self.suspects
+        yield from self.conflicts
         yield from self.left_out.values()
 
 

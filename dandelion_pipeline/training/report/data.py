@@ -53,5 +53,17 @@ class DataReport:
 
     findings: Sequence[Finding]
 
+    conflicts: pa.Table
+    """Photos in label conflicts, of `conflicts.LABEL_CONFLICTS`."""
+
+    classes_left_out: Mapping[str, str]
+    """Classes that are not used, with the reason."""
+
+    user_groups: int
+    """Groups of the user's own that hold photos in use."""
+
+    near_duplicates: str
+    """How near-duplicates were told, and why; empty if that is not known."""
+
     thumbnails: Thumbnails
     """Called once, with the photos that the page shows: 160 pixels are enough."""

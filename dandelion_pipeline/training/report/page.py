@@ -8,6 +8,7 @@ from functools import cache
 from jinja2 import Environment
 
 from dandelion_pipeline.images.checks import Finding
+from dandelion_pipeline.training.checks import WARNING
 from dandelion_pipeline.training.dataset import SPLITS
 from dandelion_pipeline.training.pages import page_environment
 from dandelion_pipeline.training.report.charts import Sizes, class_balance
@@ -26,13 +27,15 @@ _ID = 12
 def data_report_page(report: DataReport) -> bytes:
     """Make the page: HTML in UTF-8, under 6 MB however many photos there are.
 
-    It shows at most 448 photos, each a thumbnail; the same report gives the same bytes. Names,
+    It shows at most 592 photos, each a thumbnail; the same report gives the same bytes. Names,
     labels and reasons come from whoever drops photos, so all of them are escaped, and the page
     forbids itself scripts and connections.
     """
     choice = Choice.of(report)
     shown = choice.shown()
     thumbnails = report.thumbnails(shown) if shown else {}
+    unmet = [finding.check for finding in report.findings if not finding.passed]
+    warned = sum(check in WARNING for check in unmet)
     template = _environment().get_template("report/page.html")
     html = template.render(
         report=report,
@@ -42,7 +45,9 @@ def data_report_page(report: DataReport) -> bytes:
         totals={split: sum(counts[split] for counts in choice.counts.values()) for split in SPLITS},
         balance=class_balance(choice.counts, CLASSES),
         sizes=Sizes.of(report.photos),
-        failed=sum(not finding.passed for finding in report.findings),
+        failed=len(unmet) - warned,
+        warned=warned,
+        warnings=WARNING,
         pictures={name: base64.b64encode(data).decode() for name, data in thumbnails.items()},
         most_classes=CLASSES,
         most_reasons=REASONS,

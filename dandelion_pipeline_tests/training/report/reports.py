@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pyarrow as pa
 
 from dandelion_pipeline.images.checks import Finding
+from dandelion_pipeline.training.conflicts import LABEL_CONFLICTS
 from dandelion_pipeline.training.dataset import LEFT_OUT
 from dandelion_pipeline.training.report import PHOTOS, REJECTED, DataReport, data_report_page
 
@@ -42,6 +43,12 @@ def left_out(number: int, reason: str, **differs: object) -> dict[str, object]:
     return {**of_photo, "reason": reason, **differs}
 
 
+def conflict(number: int, **differs: object) -> dict[str, object]:
+    """A row of `LABEL_CONFLICTS`."""
+    of_photo = {name: photo(number)[name] for name in LABEL_CONFLICTS.names[:-1]}
+    return {**of_photo, "identical": False, **differs}
+
+
 def rejected(number: int, **differs: object) -> dict[str, object]:
     """A row of `REJECTED`."""
     key = f"landing/2025-05-01/grass/{number}.txt"
@@ -58,6 +65,7 @@ def report(
     photos: Iterable[Row] = (),
     left_out: Iterable[Row] = (),
     rejected: Iterable[Row] = (),
+    conflicts: Iterable[Row] = (),
     **differs: object,
 ) -> DataReport:
     """A report of these rows."""
@@ -68,11 +76,15 @@ def report(
         "is_sample": False,
         "findings": [Finding("classes", 2, 2, "2 classes: dandelion, grass", at_least=True)],
         "thumbnails": thumbnails,
+        "classes_left_out": {},
+        "user_groups": 0,
+        "near_duplicates": "",
     }
     return DataReport(
         photos=pa.Table.from_pylist(list(photos), schema=PHOTOS),
         left_out=pa.Table.from_pylist(list(left_out), schema=LEFT_OUT),
         rejected=pa.Table.from_pylist(list(rejected), schema=REJECTED),
+        conflicts=pa.Table.from_pylist(list(conflicts), schema=LABEL_CONFLICTS),
         **{**usual, **differs},  # type: ignore[arg-type]
     )
 

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dandelion_pipeline.images.checks import Finding
+from dandelion_pipeline.training.conflicts import LABEL_CONFLICTS
 from dandelion_pipeline.training.dataset import LEFT_OUT
 from dandelion_pipeline.training.report import PHOTOS, REJECTED, DataReport, data_report_page
 from dandelion_pipeline_tests.training.report.reports import (
     Seen,
+    conflict,
     left_out,
     photo,
     rejected,
@@ -27,6 +29,7 @@ SECTIONS = (
     "classes",
     "sizes",
     "suspects",
+    "conflicts",
     "groups",
     "left-out",
     "rejected",
@@ -50,7 +53,10 @@ def full_report(hostile: str = "") -> DataReport:
             rejected(number, key=f"landing/{hostile}", reason=f"broken{hostile}")
             for number in (1, 2)
         ],
+        [conflict(number, **odd, group=f"g{hostile}") for number in (80, 81)],
         findings=[Finding(f"even{hostile}", 0.25, 0.1, f"says{hostile}")],
+        classes_left_out={f"thistle{hostile}": f"few{hostile}"},
+        near_duplicates=f"auto{hostile}",
         salt=f"salt{hostile}",
     )
 
@@ -84,7 +90,16 @@ def test_the_page_reaches_for_nothing_outside_itself() -> None:
 def test_names_labels_and_reasons_stay_text() -> None:
     harmless, hostile = Seen(full_report("harmless")), Seen(full_report(HOSTILE))
     assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in harmless.elements]
-    for section in ("checks", "classes", "suspects", "groups", "left-out", "rejected", "photos"):
+    for section in (
+        "checks",
+        "classes",
+        "suspects",
+        "conflicts",
+        "groups",
+        "left-out",
+        "rejected",
+        "photos",
+    ):
         assert " ".join(HOSTILE.split()) in hostile.sections[section]
     assert HOSTILE in hostile.sections[""]  # the salt
 
@@ -135,7 +150,7 @@ def test_a_check_is_shown_with_its_figure_and_its_bound() -> None:
     ]
     seen = Seen(report(findings=findings))
     assert "smallest_class 12 photos ✓ passed 12 at least 10" in seen.sections["checks"]
-    assert "uneven_splits uneven ✗ failed 0.125 at most 0.1" in seen.sections["checks"]
+    assert "uneven_splits uneven ! warning 0.125 at most 0.1" in seen.sections["checks"]
     assert "checks passed 1 of 2" in seen.sections["summary"]
 
 
@@ -162,6 +177,26 @@ def test_a_group_in_two_splits_comes_first_and_says_so() -> None:
     assert says.index("2 photos , group b , in 2 splits , with 2 labels") < says.index("5 photos")
     assert says.count("in 2 splits") == 1
     assert "20.jpg" not in says
+
+
+def test_label_conflicts_classes_left_out_and_groups_of_the_users_own_are_shown() -> None:
+    rows = [conflict(1, group="a"), conflict(2, group="a", identical=True)]
+    seen = Seen(
+        report(
+            [photo(1)],
+            conflicts=rows,
+            classes_left_out={"thistle": "2 photos in 1 group"},
+            user_groups=12,
+            near_duplicates="auto: exact copies only, because photos are alike",
+        )
+    )
+    says = seen.sections["conflicts"]
+    assert "2 photos , group a" in says
+    assert says.count("identical: left out") == 1
+    assert "thistle : 2 photos in 1 group" in seen.sections["classes"]
+    assert "label conflicts 2" in seen.sections["summary"]
+    assert "your own groups 12" in seen.sections["summary"]
+    assert "auto: exact copies only" in seen.sections["groups"]
 
 
 def test_left_out_photos_are_counted_by_reason() -> None:
@@ -220,10 +255,11 @@ def test_the_page_of_a_hundred_thousand_photos_is_under_6_mb(classes: int) -> No
         "reason": pa.array([f"reason {number % 50}" for number in rows.tolist()]),
         "key": names,
         "detail": pa.array(["y" * 400] * len(rows)),
+        "identical": pa.array(rows % 2 == 0),
     }
     tables = [
         pa.table({name: columns[name] for name in schema.names}).cast(schema)
-        for schema in (PHOTOS, LEFT_OUT, REJECTED)
+        for schema in (PHOTOS, LEFT_OUT, REJECTED, LABEL_CONFLICTS)
     ]
     large = DataReport(
         data_hash="f" * 64,
@@ -234,6 +270,10 @@ def test_the_page_of_a_hundred_thousand_photos_is_under_6_mb(classes: int) -> No
         left_out=tables[1],
         rejected=tables[2],
         findings=[],
+        conflicts=tables[3],
+        classes_left_out={},
+        user_groups=0,
+        near_duplicates="",
         thumbnails=lambda shown: {name: os.urandom(7_000) for name in shown},
     )
     page = data_report_page(large)
