@@ -14,7 +14,7 @@ from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, Manifest
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import read_snapshot, read_table
-from dandelion_pipeline.training.champion import DATASET
+from dandelion_pipeline.training.ancestry import DATASET
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.dataset import DatasetInfo, build_dataset
 from dandelion_pipeline.training.fit import fit

@@ -9,7 +9,7 @@ import pytest
 from dandelion_pipeline.release.agreement import Agreement
 from dandelion_pipeline.release.manifest import INT8_FILE
 from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.training.score import champion_rows, score
+from dandelion_pipeline.training.score import CHAMPION, compared, score
 from dandelion_pipeline_tests import tiny_models
 from dandelion_pipeline_tests.training.test_publish import challenger, coloured_dataset
 
@@ -37,6 +37,6 @@ def test_the_live_model_is_compared_by_the_graph_that_answers(
     dataset = coloured_dataset(store, each=30)
     beside = {INT8_FILE: tiny_models.onnx_graph(flipped=True)}
     tiny_models.publish(store, "v1", beside=beside, **said)
-    answers = champion_rows(score(store, dataset, challenger(dataset, "v2")))
+    _, answers = compared(score(store, dataset, challenger(dataset, "v2")), CHAMPION)
     assert answers.num_rows
     assert pc.all(pc.equal(pc.equal(answers["predicted"], answers["label"]), right)).as_py()
