@@ -48,7 +48,10 @@ _REMEDIES = {
     "`dandelion images relabel ID LABEL --reason …`, or `dandelion images drop ID --reason …`",
 }
 _REASONS_SAID = 3
-_READ_AFTER_ARE = ("smaller", "too dark", "too bright", "blurred", "dropped", "generated")
+_READ_AFTER_ARE = (
+    *("smaller", "much smaller", "one even colour", "too dark", "too bright", "blurred"),
+    *("a strip", "dropped", "generated"),
+)
 
 
 class DatasetLimits(BaseModel):

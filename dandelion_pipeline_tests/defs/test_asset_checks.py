@@ -75,7 +75,7 @@ def word(day: str) -> Acceptance:
 
 def test_a_day_of_rejected_files_stops_the_graph_until_somebody_accepts_it(place: Place) -> None:
     for number in range(10):
-        place.store.put(layout.landing_photo(SECOND, "a", f"{number}.txt"), b"no image")
+        place.store.put(layout.landing_photo(SECOND, "a", f"{number}.jpg"), b"no image")
     land(place.store, SECOND, brightness=120, labels="a", each=10)
     with pytest.raises(CheckFailed, match=r"10 of 20 .*rejection_rate 0\.5, allowed is at most"):
         place.pipeline.ingest(SECOND)

@@ -47,7 +47,7 @@ PHOTOS = [
     SourcePhoto("dandelion", "one again.jpg", DANDELION),
     SourcePhoto("grass", "two.jpg", GRASS),
     SourcePhoto("grass", "both.jpg", BOTH),  # two threads want the same key below images/
-    SourcePhoto("grass", "notes.txt", b"no photo"),
+    SourcePhoto("grass", "notes.jpg", b"no photo"),
 ]
 VERSION = "v1"
 FILES = {"model.onnx": b"graph", "weights.safetensors": b"w" * LARGE, "golden/1.json": b"{}"}
@@ -204,7 +204,7 @@ def test_undisturbed_runs_do_what_the_killed_ones_are_measured_by(store: Store) 
         ("dandelion", "both.jpg", "accepted"),
         ("dandelion", "one.jpg", "accepted"),
         ("grass", "both.jpg", "accepted"),
-        ("grass", "notes.txt", "rejected"),
+        ("grass", "notes.jpg", "rejected"),
         ("grass", "two.jpg", "accepted"),
     ]
     assert [(number, version) for number, _, version, _, _ in found.releases] == [(1, VERSION)]

@@ -113,7 +113,7 @@ def with_files(folder: Path, files: dict[str, bytes]) -> Path:
         (empty, "it is empty"),
         (one_class, "one class only (dandelion)"),
         (three_photos, "each class needs at least 3"),
-        (no_folder, "it is a file and not a folder"),
+        (no_folder, "it is a file and neither"),
         (texts_named_jpg, "not one of them is a photo"),
     ],
 )

@@ -4,6 +4,7 @@ import io
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,8 @@ def test_an_archive_that_unpacks_to_far_more_than_photos_do_is_refused(
     for name in ("a.tar.gz", "a.tar.xz"):
         large = tarfile.TarInfo("a/1.jpg")
         large.size = 20_000_000
-        with tarfile.open(tmp_path / name, f"w:{name[-2:]}") as packed:
+        mode: Any = f"w:{name[-2:]}"
+        with tarfile.open(tmp_path / name, mode) as packed:
             packed.addfile(large, io.BytesIO(bytes(large.size)))
         with pytest.raises(SourceError, match="unpacks to more than"):
             open_source(str(tmp_path / name))

@@ -36,7 +36,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ("dandelion", "dot.png", noise(9, side=3)),
     ):
         store.put(layout.landing_photo(DAY, label, name), data)
-    store.put(layout.landing_photo(DAY, "grass", "notes.txt"), b"these are notes")
+    store.put(layout.landing_photo(DAY, "grass", "notes.jpg"), b"these are notes")
     take_in(store, DAY, None)
     return store
 

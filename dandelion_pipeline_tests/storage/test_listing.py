@@ -2,11 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dandelion_pipeline.errors import ObjectNotFound, StoreDenied
-from dandelion_pipeline.storage import listing
 from dandelion_pipeline.storage.listing import MARKER
 from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
@@ -56,12 +56,12 @@ def closed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (closed / "deeper").mkdir(parents=True)
     real = os.scandir
 
-    def scandir(path: Path) -> object:
-        if Path(path) == closed:
+    def scandir(path: str | Path = ".") -> Any:  # noqa: ANN401
+        if str(path) == str(closed):
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(listing.os, "scandir", scandir)
+    monkeypatch.setattr(os, "scandir", scandir)
     return closed
 
 
