@@ -116,7 +116,7 @@ def test_a_stopped_day_is_taken_in_once_it_is_accepted(
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))  # the pipeline would set it
     for number in range(10):
-        here.put(layout.landing_photo(DAY, "a", f"{number}.txt"), b"no image")
+        here.put(layout.landing_photo(DAY, "a", f"{number}.jpg"), b"no image")
     here.put(layout.landing_photo(DAY, "a", "good.jpg"), photo())
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  takes seconds
     from dandelion_pipeline.settings import load_settings  # noqa: PLC0415
