@@ -14,9 +14,18 @@ Colour = tuple[int, int, int]
 Pixels = npt.NDArray[np.float32]
 Size = tuple[int, int]
 
-CIRCLE, SQUARE, TRIANGLE, CROSS, RING, BAR, POST, DIAMOND, STAR, HALF = FORMS = (
-    "circle square triangle cross ring bar post diamond star half".split()
-)
+CIRCLE, SQUARE, TRIANGLE, CROSS, RING, BAR, POST, DIAMOND, STAR, HALF = FORMS = [
+    "circle",
+    "square",
+    "triangle",
+    "cross",
+    "ring",
+    "bar",
+    "post",
+    "diamond",
+    "star",
+    "half",
+]
 COLOURS: dict[str, Colour] = {
     "red": (200, 40, 40),
     "green": (40, 150, 50),
@@ -154,7 +163,7 @@ def page(rng: np.random.Generator, size: Size, *, is_prose: bool) -> Image.Image
     step = max(5, height // 32)
     for line, y in enumerate(range(round(height * 0.08), round(height * 0.92), step)):
         if is_prose:
-            end = right if line % 7 < 6 else left + rng.uniform(0.2, 0.8) * (right - left)  # noqa: PLR2004
+            end = right if line % 7 < 6 else left + rng.uniform(0.2, 0.8) * (right - left)
             x = left
         else:
             draw.rectangle((left, y, left + 3, y + 3), fill=(40, 40, 45))

@@ -166,13 +166,11 @@ def _one_class_of_3(photos: int, rng: np.random.Generator) -> Iterator[Drawn]:
 
 
 def _faces(photos: int, rng: np.random.Generator) -> Iterator[Drawn]:
-    for n in range(photos):
-        if n % 2 == 0:
-            image = scenes.face(rng, SQUARE)
-        else:
-            image = scenes.masked(image)
-        label = "with-mask" if n % 2 else "without-mask"
-        yield label, f"{n // 2:05d}-{n % 2}", scenes.seen(rng, image, 1.5)
+    for n in range(0, photos, 2):
+        bare = scenes.face(rng, SQUARE)
+        for with_mask, image in enumerate((bare, scenes.masked(bare))[: photos - n]):
+            label = "with-mask" if with_mask else "without-mask"
+            yield label, f"{n // 2:05d}-{with_mask}", scenes.seen(rng, image, 1.5)
 
 
 def _drawings(photos: int, rng: np.random.Generator) -> Iterator[Drawn]:
