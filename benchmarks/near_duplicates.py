@@ -25,8 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.images.duplicates import KnownPhotos, group_photos
+from dandelion_pipeline.images.duplicates import group_photos
 from dandelion_pipeline.images.fingerprint import Fingerprint, Fingerprints, fingerprint
+from dandelion_pipeline.images.matches import KnownPhotos
 from dandelion_pipeline.images.sample import SampleSpec, generate
 
 SHARED = Path(__file__).parents[2] / "shared/data/dandelion-grass"
