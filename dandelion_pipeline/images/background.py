@@ -61,24 +61,22 @@ def background_of(detail: npt.NDArray[np.int8]) -> Background:
     Args:
         detail: of n photos, none of them empty, each picture once.
     """
-    last = min(_LAST, len(detail) - 2)
-    if last < _FEWEST:
+    if len(detail) <= _FEWEST:
         return NATURAL
     sample = np.unique(np.linspace(0, len(detail) - 1, _SAMPLE).astype(np.intp))
     near = nearest(detail, sample, _LOOKED_AT)
     distance = 1 - likenesses(near, detail, detail)
-    growth = [
-        _growth(np.sort(distance[near.seeker == photo]).clip(LEAST), last) for photo in sample
-    ]
+    growth = [_growth(np.sort(distance[near.seeker == photo]).clip(LEAST)) for photo in sample]
     found = [one for one in growth if one is not None]
     share = len(found) / len(sample)
     usual = (1 - share) / _USUAL_POWER
     return Background(share, 1 / (share * float(np.mean(found)) + usual) if found else 1 / usual)
 
 
-def _growth(distances: npt.NDArray[np.float32], last: int) -> float | None:
+def _growth(distances: npt.NDArray[np.float32]) -> float | None:
     """By how much the logarithm of the distance grows with that of the rank, around one photo."""
-    if len(distances) <= last:
+    last = min(_LAST, len(distances) - 1)
+    if last < _FEWEST:
         return None
     ranks = np.arange(_FIRST, last)
     return float(np.mean((ranks + 1) * np.log(distances[ranks + 1] / distances[ranks])))

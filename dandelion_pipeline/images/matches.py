@@ -58,13 +58,11 @@ class Matches:
 
     def and_also(self, other: "Matches") -> "Matches":
         """These pairs and others."""
-        pairs = (
-            np.concatenate(both) for both in zip(self._columns(), other._columns(), strict=True)
+        return Matches(
+            np.concatenate([self.first, other.first]),
+            np.concatenate([self.second, other.second]),
+            np.concatenate([self.likeness, other.likeness]),
         )
-        return Matches(*pairs)
-
-    def _columns(self) -> tuple[Rows, Rows, Floats]:
-        return self.first, self.second, self.likeness
 
     def best_first(self) -> Iterator[tuple[int, int]]:
         """The most alike, and of these the first, before the others."""
