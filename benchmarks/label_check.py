@@ -23,8 +23,9 @@ from rich.table import Table
 from sklearn.metrics import average_precision_score
 
 from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.images.duplicates import KnownPhotos, group_photos
+from dandelion_pipeline.images.duplicates import group_photos
 from dandelion_pipeline.images.fingerprint import Fingerprints, fingerprint
+from dandelion_pipeline.images.matches import KnownPhotos
 from dandelion_pipeline.images.preprocess import prepare
 from dandelion_pipeline.images.sample import SampleSpec, generate
 from dandelion_pipeline.training.config import TrainingConfig

@@ -6,7 +6,6 @@ the group of their original. Precision: the share of pairs in one group that sho
 The search is timed on blends of such fingerprints, each round in a process of its own.
 """
 
-import io
 import json
 import random
 import resource
@@ -14,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -24,20 +22,19 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.alterations import CHANGES
 from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.images.duplicates import KnownPhotos, group_photos
+from dandelion_pipeline.images.duplicates import group_photos
 from dandelion_pipeline.images.fingerprint import Fingerprint, Fingerprints, fingerprint
+from dandelion_pipeline.images.matches import KnownPhotos
 from dandelion_pipeline.images.sample import SampleSpec, generate
 
 SHARED = Path(__file__).parents[2] / "shared/data/dandelion-grass"
 SIZES = ((0, 10_000), (0, 100_000), (10_000, 1_000), (100_000, 1_000))
 """Known and new photos of each timed search."""
 
-MOST_CROPPED = 0.05
 SAME_PICTURE = {frozenset((216, 290))}
 """Of the files there, by number: grass/00000016 is a part of grass/00000090, as the eye sees."""
-
-Change = Callable[[Image.Image, random.Random], Image.Image]
 
 
 def main() -> None:
@@ -53,76 +50,6 @@ def photos() -> list[Image.Image]:
     files = [path.read_bytes() for path in sorted(SHARED.glob("*/*.jpg"))]
     files = files or [data for *_, data in generate(SampleSpec(per_class=200, size=(275, 183)))]
     return [decode(data).image for data in files]
-
-
-def saved(image: Image.Image, quality: int) -> Image.Image:
-    """What is left of a photo after it was saved as JPEG."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    return decode(file.getvalue()).image
-
-
-def scaled(image: Image.Image, factor: float) -> Image.Image:
-    """A larger or smaller copy."""
-    return image.resize((round(image.width * factor), round(image.height * factor)))
-
-
-def cropped(image: Image.Image, shares: list[float]) -> Image.Image:
-    """A copy without such shares of its left, upper, right and lower margin."""
-    left, upper, right, lower = shares
-    return image.crop(
-        (
-            round(left * image.width),
-            round(upper * image.height),
-            round((1 - right) * image.width),
-            round((1 - lower) * image.height),
-        )
-    )
-
-
-def lit(image: Image.Image, factor: float) -> Image.Image:
-    """A brighter or darker copy."""
-    return image.point(lambda value: min(255, round(value * factor)))
-
-
-def flipped(image: Image.Image) -> Image.Image:
-    """The mirror image."""
-    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-
-
-def one_side(chance: random.Random) -> list[float]:
-    """The most is cut off one side."""
-    shares = [MOST_CROPPED, 0.0, 0.0, 0.0]
-    chance.shuffle(shares)
-    return shares
-
-
-def all_sides(chance: random.Random) -> list[float]:
-    """Something is cut off each side."""
-    return [chance.uniform(0, MOST_CROPPED) for _ in range(4)]
-
-
-def everything(image: Image.Image, chance: random.Random) -> Image.Image:
-    """All changes at once."""
-    image = flipped(cropped(image, all_sides(chance)))
-    image = lit(scaled(image, chance.uniform(0.5, 2)), chance.uniform(0.85, 1.15))
-    return saved(image, chance.randint(30, 90))
-
-
-CHANGES: dict[str, Change] = {
-    "JPEG quality 30": lambda image, chance: saved(image, 30),
-    "JPEG quality 30 to 90": lambda image, chance: saved(image, chance.randint(30, 90)),
-    "half the size": lambda image, chance: scaled(image, 0.5),
-    "twice the size": lambda image, chance: scaled(image, 2),
-    "5 % off one side": lambda image, chance: cropped(image, one_side(chance)),
-    "up to 5 % off each side": lambda image, chance: cropped(image, all_sides(chance)),
-    "5 % off each side": lambda image, chance: cropped(image, [MOST_CROPPED] * 4),
-    "15 % brighter": lambda image, chance: lit(image, 1.15),
-    "15 % darker": lambda image, chance: lit(image, 0.85),
-    "mirrored": lambda image, chance: flipped(image),
-    "mirrored, JPEG quality 30": lambda image, chance: saved(flipped(image), 30),
-    "all at once": everything,
-}
 
 
 def show_rates(originals: list[Image.Image]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+from pydantic import Field
 
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
 from dandelion_pipeline.defs.partitions import days
@@ -18,9 +19,12 @@ from dandelion_pipeline.defs.previews import (
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.images.acceptance import accepted
+from dandelion_pipeline.images.background import Background
 from dandelion_pipeline.images.checks import DRIFTS, check_drift, failed, require
 from dandelion_pipeline.images.clean import CLEAN_IMAGES, clean, stop
 from dandelion_pipeline.images.days import last_accepted, other_days, to_compare
+from dandelion_pipeline.images.groups import near_duplicates_found
+from dandelion_pipeline.images.matches import NearDuplicates
 from dandelion_pipeline.images.poor import QualityLimits, usual_looks
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.tables import last_table
@@ -48,6 +52,11 @@ class CleanImagesConfig(dg.Config):
     """The limits of each photo, and of the day's photos together."""
 
     quality: QualityConfig = QualityConfig()
+    near_duplicates: NearDuplicates = Field(
+        default="auto",
+        description="Which photos share a group, and so a split: near-duplicates as the set's own "
+        "background tells them (auto), photos of equal pixels (exact), or none (off)",
+    )
     batch: BatchConfig = BatchConfig()
 
 
@@ -76,6 +85,7 @@ def clean_images(
         if done % PROGRESS_EVERY == 0 or done == total:
             context.log.info(f"{day}: {done} of {total} photos measured")
 
+    backgrounds: list[Background | None] = []
     with transient_errors_retried(context):
         before = last_table(opened, layout.table(CLEAN_IMAGES, day))
         others = dict(other_days(opened, day))
@@ -85,7 +95,9 @@ def clean_images(
             before,
             list(others.values()),
             limits=config.quality,
+            near_duplicates=config.near_duplicates,
             on_photo=progress,
+            on_background=backgrounds.append,
         )
         acceptance = accepted(opened, day)
     findings = check_drift(to_compare(table), last_accepted(others, day), config.batch)
@@ -100,6 +112,7 @@ def clean_images(
         "look poor, and are kept": usual_looks(table, table["drop_reason"], config.quality),
         "by_label": _counted(table["label"]),
         "groups": len(table["group"].unique()),
+        "near_duplicates": near_duplicates_found(table, config.near_duplicates, backgrounds[-1]),
     }
     yield dg.Output(table, metadata=metadata)
     yield from check_results(findings, DRIFTS, acceptance)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from threadpoolctl import ThreadpoolController
 
+from dandelion_pipeline.images.background import Background
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.fingerprint import fingerprint
 from dandelion_pipeline.images.groups import (
@@ -21,6 +22,7 @@ from dandelion_pipeline.images.groups import (
 from dandelion_pipeline.images.intake import ACCEPTED
 from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.images.luma import Luma
+from dandelion_pipeline.images.matches import NearDuplicates
 from dandelion_pipeline.images.poor import QualityLimits, drop_reasons
 from dandelion_pipeline.images.quality import QUALITY_SCHEMA, measure
 from dandelion_pipeline.storage.ahead import run_ahead
@@ -65,7 +67,9 @@ def clean(
     others: Sequence[pa.Table] = (),
     *,
     limits: QualityLimits | None = None,
+    near_duplicates: NearDuplicates = "auto",
     on_photo: Callable[[int, int], None] = lambda done, total: None,
+    on_background: Callable[[Background | None], None] = lambda background: None,
 ) -> pa.Table:
     """Measure the accepted photos of a day, and say which are fit for training.
 
@@ -76,7 +80,9 @@ def clean(
             its photos stay in their groups.
         others: what was made of the other days, oldest first: new photos join their groups.
         limits: from where on a photo is too poor; by default `QualityLimits()`.
+        near_duplicates: which photos share a group.
         on_photo: called with the photos measured and the photos to measure.
+        on_background: called with how alike the photos are anyway, if that was measured.
 
     Returns:
         A table of `CLEAN_SCHEMA`, one row an accepted photo.
@@ -91,7 +97,9 @@ def clean(
     photos = accepted["sha256"].combine_chunks().dictionary_encode()
     measures = _measures(store, photos.dictionary, before, on_photo)
     current = [table for table in others if _is_current(table)]
-    groups = group_columns(photos.dictionary, measures, before, current)
+    groups = group_columns(
+        photos.dictionary, measures, before, current, near_duplicates, on_background
+    )
     if len(photos.dictionary) < len(photos):  # some under two labels; or it would be a mere copy
         measures, groups = measures.take(photos.indices), groups.take(photos.indices)
     judged = measures.append_column("label", accepted["label"])

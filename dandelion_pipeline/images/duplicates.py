@@ -5,7 +5,6 @@ never become one. A new photo that is like photos of several groups joins one of
 the others as its bridges; who uses the groups leaves such a photo out.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,12 +12,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion_pipeline.images.alignment import ALIKE, similarity
-from dandelion_pipeline.images.fingerprint import Fingerprints, Floats, coefficients, mirrored
-from dandelion_pipeline.images.lookup import Candidates, Rows, candidates, candidates_within
+from dandelion_pipeline.images.alignment import ALIKE
+from dandelion_pipeline.images.background import Background
+from dandelion_pipeline.images.fingerprint import Fingerprints, Floats
+from dandelion_pipeline.images.lookup import Candidates, Rows
+from dandelion_pipeline.images.matches import (
+    KnownPhotos,
+    Matches,
+    NearDuplicates,
+    find_matches,
+    founders,
+)
+from dandelion_pipeline.images.verification import likenesses
 
-_EQUAL = np.float32(2)  # above every similarity
-_AT_ONCE = 4_096
+_LEAST_LIKE = 1 - 2 * (1 - ALIKE)  # to a group's founder: two photos of it are that far apart
 
 
 @dataclass(frozen=True)
@@ -32,38 +39,36 @@ class Memberships:
     """Lists of other groups that hold photos like this one, sorted; where there are any, the photo
     is to be left out."""
 
-
-@dataclass(frozen=True)
-class KnownPhotos:
-    """Photos that have their groups already, the oldest first."""
-
-    groups: pa.Array
-    fingerprints: Fingerprints
-
-    @classmethod
-    def none(cls) -> "KnownPhotos":
-        """No photos."""
-        return cls(pa.array([], pa.string()), Fingerprints.of([]))
+    background: Background | None
+    """What near-duplicates had to stand out of, where they were looked for."""
 
 
-def group_photos(sha256: pa.Array, fingerprints: Fingerprints, known: KnownPhotos) -> Memberships:
+def group_photos(
+    sha256: pa.Array, fingerprints: Fingerprints, known: KnownPhotos, how: NearDuplicates = "auto"
+) -> Memberships:
     """Give each photo of a batch its group.
 
     Args:
         sha256: of each photo, in whatever order: the result is the same.
         fingerprints: of each photo, in the same order.
         known: all photos that have groups.
+        how: which photos are near-duplicates.
     """
+    if how == "off":
+        nothing = pa.array([[]] * len(sha256), pa.list_(pa.string()))
+        return Memberships(sha256, nothing, None)
     pictures, picture_of = _pictures(sha256, fingerprints.pixels)
     distinct = fingerprints.take(pictures)
     del fingerprints  # 17 MB for 100,000 photos, where the caller does not need them either
     groups = known.groups.dictionary_encode()
+    outer, inner, background = find_matches(distinct, known, groups.indices, how)
     forest = _Forest(len(pictures))
-    forest.settle(_matches_with(distinct, known, groups.indices), groups.indices)
-    forest.grow(_matches_within(distinct))
+    forest.settle(outer, groups.indices)
+    forest.grow(inner)
+    forest.shorten(distinct, known.fingerprints.take(founders(groups)))
     names = pa.concat_arrays([sha256.take(pa.array(pictures)), groups.dictionary])
     found, rows = forest.memberships(names), pa.array(picture_of)
-    return Memberships(found.group.take(rows), found.bridges.take(rows))
+    return Memberships(found.group.take(rows), found.bridges.take(rows), background)
 
 
 def _pictures(sha256: pa.Array, pixels: npt.NDArray[np.uint64]) -> tuple[Rows, Rows]:
@@ -82,64 +87,13 @@ def _pictures(sha256: pa.Array, pixels: npt.NDArray[np.uint64]) -> tuple[Rows, R
     return order[first[by_name]], picture_of
 
 
-@dataclass(frozen=True)
-class _Matches:
-    """Pairs of photos that are alike, in columns."""
-
-    first: Rows
-    second: Rows
-    likeness: Floats
-
-    def best_first(self) -> Iterator[tuple[int, int]]:
-        """The most alike, and of these the first, before the others."""
-        order = np.lexsort((self.second, self.first, -self.likeness))
-        return zip(self.first[order].tolist(), self.second[order].tolist(), strict=True)
-
-
-def _matches_with(photos: Fingerprints, known: KnownPhotos, groups: pa.Array) -> _Matches:
-    """Matches of photos (first) with known ones (second)."""
-    _, oldest = np.unique(known.fingerprints.pixels, return_index=True)
-    oldest.sort()
-    distinct = known.fingerprints.take(oldest)
-    same, of_known = _equal(photos.pixels, distinct.pixels)
-    (ours, detail), (theirs, among) = photos.detailed(), distinct.detailed()
-    numbers = groups.to_numpy().astype(np.intp)[oldest[theirs]]
-    alike = _alike(candidates(detail, among, numbers), detail, among)
-    return _Matches(
-        np.concatenate([same, ours[alike.first]]),
-        np.concatenate([oldest[of_known], oldest[theirs[alike.second]]]),
-        np.concatenate([np.full(len(same), _EQUAL), alike.likeness]),
+def _either_way(detail: npt.NDArray[np.int8], photos: Rows, founders: Rows) -> Floats:
+    """How like their founders photos are, as they are or mirrored."""
+    pairs = (
+        Candidates(photos, founders, np.full(len(photos), fill_value=flip))
+        for flip in (False, True)
     )
-
-
-def _equal(
-    ours: npt.NDArray[np.uint64], theirs: npt.NDArray[np.uint64]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The rows of equal numbers; none occurs twice on either side."""
-    _, first, second = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
-    return first, second
-
-
-def _matches_within(photos: Fingerprints) -> _Matches:
-    rows, detail = photos.detailed()
-    alike = _alike(candidates_within(detail), detail, detail)
-    return _Matches(rows[alike.first], rows[alike.second], alike.likeness)
-
-
-def _alike(
-    pairs: Candidates, seekers: npt.NDArray[np.int8], among: npt.NDArray[np.int8]
-) -> _Matches:
-    """The pairs that show one picture."""
-    likeness = np.empty(len(pairs), np.float32)
-    for start in range(0, len(pairs), _AT_ONCE):
-        rows = slice(start, start + _AT_ONCE)
-        sought = coefficients(seekers[pairs.seeker[rows]])
-        flip = pairs.mirrored[rows][:, None, None]
-        likeness[rows] = similarity(
-            coefficients(among[pairs.found[rows]]), np.where(flip, mirrored(sought), sought)
-        )
-    alike = np.flatnonzero(likeness >= ALIKE)
-    return _Matches(pairs.seeker[alike], pairs.found[alike], likeness[alike])
+    return np.maximum(*(likenesses(one, detail, detail) for one in pairs))
 
 
 @dataclass
@@ -156,18 +110,20 @@ class _Forest:
     """The known group of a tree, by its root."""
 
     _bridges: dict[int, set[int]] = field(init=False, default_factory=dict)
+    _group: Rows = field(init=False)
+    """The first photo of each, or the number of photos and that of a known group."""
 
     def __post_init__(self) -> None:
         self._above = np.arange(self.photos)
 
-    def settle(self, matches: _Matches, groups: pa.Array) -> None:
+    def settle(self, matches: Matches, groups: pa.Array) -> None:
         """Photos go to the known group of their best match; their other groups are bridges."""
         for photo, known in matches.best_first():
             group = groups[known].as_py()
             if self._known.setdefault(photo, group) != group:
                 self._bridges.setdefault(photo, set()).add(group)
 
-    def grow(self, matches: _Matches) -> None:
+    def grow(self, matches: Matches) -> None:
         """Join photos of the batch; of two that belong to two known groups, one is a bridge."""
         apart = []
         for one, other in matches.best_first():
@@ -183,17 +139,42 @@ class _Forest:
             if one not in self._bridges and other not in self._bridges:
                 self._bridges[other] = {self._known[self._root(one)]}
 
+    def shorten(self, photos: Fingerprints, oldest: Fingerprints) -> None:
+        """Let no photo stay in a group whose founder is not like it: no chain becomes a group.
+
+        Args:
+            photos: those of the batch.
+            oldest: the first photo of each known group.
+        """
+        self._group = self._roots()
+        known = np.full(self.photos, -1)
+        known[list(self._known)] = list(self._known.values())
+        of_root = known[self._group]
+        self._group = np.where(of_root < 0, self._group, self.photos + of_root)
+        detail = np.concatenate([photos.detail, oldest.detail])
+        pending = np.flatnonzero(self._group != np.arange(self.photos))
+        pending = pending[photos.detail[pending].any(axis=1)]
+        while len(pending):
+            far = pending[_either_way(detail, pending, self._group[pending]) < _LEAST_LIKE]
+            leaders = {
+                int(group): int(far[self._group[far] == group][0])
+                for group in np.unique(self._group[far])
+            }
+            for photo in far.tolist():
+                group = int(self._group[photo])
+                if group >= self.photos:
+                    self._bridges.setdefault(photo, set()).add(group - self.photos)
+                self._group[photo] = leaders[group]
+            pending = far[self._group[far] != far]
+
     def memberships(self, names: pa.Array) -> Memberships:
-        """Those of the photos; the root of a tree is its first photo.
+        """Those of the photos.
 
         Args:
             names: the photos' sha256, and then the names of the known groups.
         """
-        known = np.full(self.photos, -1)
-        known[list(self._known)] = list(self._known.values())
-        roots = self._roots()
-        group = np.where(known[roots] < 0, roots, self.photos + known[roots])
-        return Memberships(names.take(pa.array(group)), self._lists(names[self.photos :]))
+        bridges = self._lists(names[self.photos :])
+        return Memberships(names.take(pa.array(self._group)), bridges, None)
 
     def _lists(self, known: pa.Array) -> pa.Array:
         """The bridges of each photo, by their names."""

@@ -1,14 +1,16 @@
 """The group of near-duplicates that each photo of a day belongs to, across all days."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion_pipeline.images.duplicates import KnownPhotos, group_photos
+from dandelion_pipeline.images.background import Background
+from dandelion_pipeline.images.duplicates import group_photos
 from dandelion_pipeline.images.fingerprint import Fingerprints
+from dandelion_pipeline.images.matches import KnownPhotos, NearDuplicates
 
 GROUP_SCHEMA = pa.schema(
     [
@@ -28,7 +30,12 @@ _NONE = pa.schema(
 
 
 def group_columns(
-    hashes: pa.Array, measured: pa.Table, before: pa.Table | None, others: Sequence[pa.Table]
+    hashes: pa.Array,
+    measured: pa.Table,
+    before: pa.Table | None,
+    others: Sequence[pa.Table],
+    how: NearDuplicates = "auto",
+    on_background: Callable[[Background | None], None] = lambda background: None,
 ) -> pa.Table:
     """Where photos belong: a table of `GROUP_SCHEMA`, one row a hash.
 
@@ -38,6 +45,8 @@ def group_columns(
         before: the day's photos that have their groups already, and keep them; columns
             ``sha256`` and those of both schemas.
         others: the same of the other days, oldest first.
+        how: which photos are near-duplicates.
+        on_background: called with what near-duplicates had to stand out of.
     """
     tables = [table for table in (before, *others) if table is not None]
     known = pa.concat_tables(
@@ -53,9 +62,38 @@ def group_columns(
             known["group"].combine_chunks(),
             Fingerprints.of_columns(known["pixels"], known["detail"]),
         ),
+        how,
     )
+    on_background(found.background)
     groups = pa.table([found.group, found.bridges], schema=GROUP_SCHEMA)
     return pa.concat_tables([kept.select(GROUP_SCHEMA.names), groups]).take(rows)
+
+
+def near_duplicates_found(
+    photos: pa.Table, how: NearDuplicates, background: Background | None
+) -> dict[str, object]:
+    """What was decided about the near-duplicates of a day, and why.
+
+    Args:
+        photos: a column ``group``, among others.
+        how: the setting.
+        background: how alike the photos are anyway, if that was measured.
+    """
+    sizes = np.sort(photos["group"].value_counts().field("counts").to_numpy())
+    reasons = {
+        "auto": str(background),
+        "exact": "the setting joins photos of equal pixels only",
+        "off": "the setting joins no photos",
+    }
+    figures = {} if background is None else {**vars(background), "ratio": background.ratio}
+    return {
+        "decision": how,
+        "reason": reasons[how],
+        **figures,
+        "groups": len(sizes),
+        "largest_group": int(sizes.max(initial=0)),
+        "photos_joined": int(sizes[sizes > 1].sum()),
+    }
 
 
 _Rows = TypeVar("_Rows", pa.Array, pa.Table)

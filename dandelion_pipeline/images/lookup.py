@@ -114,6 +114,35 @@ def candidates_within(photos: npt.NDArray[np.int8]) -> Candidates:
     return Candidates(seeker[apart], found[apart], (codes % 2 == 1)[apart])
 
 
+def nearest(photos: npt.NDArray[np.int8], sample: Rows, most: int) -> Candidates:
+    """The nearest photos of some, all compared with all; none that is too far to be alike.
+
+    Args:
+        photos: the detail of n photos, none of them empty.
+        sample: rows of the photos that others are looked for.
+        most: how many for each.
+    """
+    features, most = _Features.of(photos), min(most, len(photos) - 1)
+    sought = _Features.of(photos[sample])
+    best = np.full((len(sample), most), -1, np.float32)
+    found = np.zeros((len(sample), most), np.intp)
+    mirror = np.zeros((len(sample), most), dtype=bool)
+    for start in range(0, len(photos), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        ways = [sought.cosines(features.part(rows), flip) for flip in (np.float32(1), _FLIP)]
+        cosine = np.maximum(*ways)
+        inside = np.flatnonzero((sample >= start) & (sample < start + cosine.shape[1]))
+        cosine[inside, sample[inside] - start] = -1  # itself
+        every = np.concatenate([best, cosine], axis=1)
+        where = np.arange(start, start + cosine.shape[1])
+        rows_of = np.concatenate([found, np.broadcast_to(where, cosine.shape)], axis=1)
+        flips = np.concatenate([mirror, ways[1] > ways[0]], axis=1)
+        order = np.argsort(-every, axis=1, kind="stable")[:, :most]
+        best, found, mirror = (np.take_along_axis(one, order, 1) for one in (every, rows_of, flips))
+    row, column = np.nonzero(best >= _NEAR)
+    return Candidates(sample[row], found[row, column], mirror[row, column])
+
+
 @dataclass(frozen=True)
 class _Features:
     """Coarse features of n photos, each of length `_LENGTH` and rounded; shape ``(n, 44)``."""
@@ -133,6 +162,18 @@ class _Features:
             cropped = _CROP @ (waves / np.maximum(FREQUENCY, 1)) @ _CROP.T * FREQUENCY
             inner[rows] = _rounded(cropped.astype(np.float32)[:, _COARSE])
         return cls(whole, inner)
+
+    def part(self, rows: slice) -> "_Features":
+        """Those of some photos."""
+        return _Features(self.whole[rows], self.inner[rows])
+
+    def cosines(self, others: "_Features", flip: Floats | np.float32) -> Floats:
+        """Of each with each of the others, at the best of three ways to crop them."""
+        whole, inner = self.whole * flip, self.inner * flip
+        theirs = others.whole.astype(np.float32).T
+        ways = [whole @ theirs, inner @ theirs, whole @ others.inner.T.astype(np.float32)]
+        best: Floats = np.max(ways, axis=0) / np.float32(_LENGTH**2)
+        return best
 
     def keys(self, projection: Floats) -> Keys:
         """Whole ones, then inner ones; shape ``(2 n,)``."""
@@ -168,11 +209,8 @@ class _Search:
         """All pairs that are near."""
         codes = []
         for flip in (False, True):
-            mirror = _FLIP if flip else np.float32(1)
-            whole, inner = self.seekers.whole * mirror, self.seekers.inner * mirror
-            others = self.among.whole.astype(np.float32).T
-            ways = [whole @ others, inner @ others, whole @ self.among.inner.T.astype(np.float32)]
-            seeker, found = np.nonzero(np.max(ways, axis=0) >= _NEAR * _LENGTH**2)
+            cosines_of = self.seekers.cosines(self.among, _FLIP if flip else np.float32(1))
+            seeker, found = np.nonzero(cosines_of >= _NEAR)
             codes.append((seeker * len(self.among.whole) + found) * 2 + flip)
         return np.concatenate(codes)
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.images.duplicates import KnownPhotos, group_photos
+from dandelion_pipeline.images.duplicates import group_photos
 from dandelion_pipeline.images.fingerprint import (
     DETAIL_BYTES,
     Fingerprint,
     Fingerprints,
     fingerprint,
 )
+from dandelion_pipeline.images.matches import KnownPhotos
 from dandelion_pipeline.images.sample import LABELS, render
 
 ORIGINALS = 12
