@@ -23,9 +23,8 @@ def zipped(target: Path, *names: str) -> Path:
 
 
 def tarred(target: Path, *members: tarfile.TarInfo | str) -> Path:
-    with tarfile.open(
-        target, f"w:{target.suffix[1:] if target.suffix != '.tar' else ''}"
-    ) as packed:
+    mode: Any = f"w:{target.suffix[1:] if target.suffix != '.tar' else ''}"
+    with tarfile.open(target, mode) as packed:
         for member in members:
             if isinstance(member, str):
                 info = tarfile.TarInfo(member)
