@@ -118,13 +118,18 @@ def absolute_folder(variable: str, path: str) -> Path:
         raise SettingsError(
             f"the folder {path!r}", f"it cannot be found ({error})", f"Correct {variable}"
         ) from None
-    if "?" in str(folder):
+    odd = _MISREAD_IN_A_URL.search(str(folder))
+    if odd:
         raise SettingsError(
             f"the folder {folder}",
-            "its path holds a question mark, which ends the path in the address of a database",
-            f"Set {variable} to a folder without one",
+            f"its path holds {odd.group()!r}, which means something else in the URL of a database",
+            f"Set {variable} to a folder without it",
         )
     return folder
+
+
+# A question mark ends the path; a percent sign before two hex digits stands for another character.
+_MISREAD_IN_A_URL = re.compile(r"\?|%[0-9A-Fa-f]{2}")
 
 
 def load_settings() -> Settings:

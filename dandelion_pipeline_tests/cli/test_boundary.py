@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_used_is_named(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "file" / "dagster"))
     with pytest.raises(SettingsError, match="Correct DAGSTER_HOME"):
         prepare_dagster_home(Settings(home=tmp_path))
-    for home in ("~nobody-has-this-name/x", str(tmp_path / "why?")):
+    for home in ("~nobody-has-this-name/x", str(tmp_path / "why?"), str(tmp_path / "50%25")):
         monkeypatch.setenv("DANDELION_HOME", home)
         with pytest.raises(SettingsError, match="DANDELION_HOME"):
             load_settings()
