@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pyarrow as pa
-from onnxruntime.capi import onnxruntime_pybind11_state as refused
 from pydantic import BaseModel, ConfigDict
 
 from dandelion_pipeline.errors import BundleError, ReleaseError
@@ -12,16 +11,6 @@ from dandelion_pipeline.release.bundle import Bundle, open_bundle
 from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.ancestry import ancestry, seen, snapshot_or_none
-
-# All derive from Exception alone; these are what broken or foreign graphs raise.
-GRAPH_ERRORS = (
-    refused.Fail,
-    refused.InvalidArgument,
-    refused.InvalidGraph,
-    refused.InvalidProtobuf,
-    refused.NotImplemented,
-    refused.RuntimeException,
-)
 
 
 class Champion(BaseModel):

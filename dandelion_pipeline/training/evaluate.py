@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pyarrow as pa
+from onnxruntime.capi import onnxruntime_pybind11_state as refused
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from dandelion_pipeline.release.manifest import (
@@ -26,6 +27,16 @@ from dandelion_pipeline.training.calibrate import (
 )
 from dandelion_pipeline.training.intervals import wilson_interval
 from dandelion_pipeline.training.slices import FACTS, slices
+
+# All derive from Exception alone; these are what broken or foreign graphs raise.
+GRAPH_ERRORS = (
+    refused.Fail,
+    refused.InvalidArgument,
+    refused.InvalidGraph,
+    refused.InvalidProtobuf,
+    refused.NotImplemented,
+    refused.RuntimeException,
+)
 
 BATCH = 64
 _SMALLEST_PROBABILITY = 1e-12

@@ -19,9 +19,8 @@ from dandelion_pipeline.release.golden import GOLDEN_FILE
 from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, WEIGHTS_FILE, Form
 from dandelion_pipeline.training.agreement import TOLERANCE, answers, in_floats, in_integers
 from dandelion_pipeline.training.calibrate import Floats, fit_temperature
-from dandelion_pipeline.training.champion import GRAPH_ERRORS
 from dandelion_pipeline.training.data import PreparedPhotos
-from dandelion_pipeline.training.evaluate import predict_logits
+from dandelion_pipeline.training.evaluate import GRAPH_ERRORS, predict_logits
 from dandelion_pipeline.training.golden import golden_of
 from dandelion_pipeline.training.network import ServedNetwork
 from dandelion_pipeline.training.quantize import CALIBRATION_PHOTOS, INPUT, quantize

@@ -13,7 +13,6 @@ from dandelion_pipeline.release.manifest import GRAPHS, Metrics
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.training.ancestry import ancestry, seen
 from dandelion_pipeline.training.champion import (
-    GRAPH_ERRORS,
     Champion,
     best_before,
     live_model,
@@ -21,7 +20,12 @@ from dandelion_pipeline.training.champion import (
 )
 from dandelion_pipeline.training.data import load_prepared
 from dandelion_pipeline.training.dataset import TEST, rows_of
-from dandelion_pipeline.training.evaluate import measure, predict_logits, prediction_table
+from dandelion_pipeline.training.evaluate import (
+    GRAPH_ERRORS,
+    measure,
+    predict_logits,
+    prediction_table,
+)
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.intervals import wilson_interval
 from dandelion_pipeline.training.slices import with_facts
