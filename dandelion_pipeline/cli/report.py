@@ -60,7 +60,7 @@ def show_model(store: Store, manifest: Manifest, live: Release | None, then: str
         "version": manifest.version,
         "lies in": store.address(layout.model_file(manifest.version, "")),
         "live": _live(manifest, live),
-        "served in": manifest.served_in_words,
+        "graph": manifest.served_in_words,
     }
     if metrics.champion_accuracy is not None:
         facts["before"] = f"{metrics.champion_accuracy:.4f} by {metrics.champion_version}"
