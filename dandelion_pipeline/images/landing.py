@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from dandelion_pipeline.images.changes import SourceFile
 from dandelion_pipeline.images.intake import intake_rows
 from dandelion_pipeline.images.sources import SourcePhoto
+from dandelion_pipeline.images.verdicts import UNREADABLE
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store, sha256_hex
 
@@ -75,7 +76,8 @@ def import_photos(
 
 def landed_photos(store: Store) -> set[tuple[str, str]]:
     """Label and SHA-256 of everything that ever landed, taken in or not."""
-    rows = intake_rows(store)
+    # What could not be read has no hash yet, and may be read now.
+    rows = [row for row in intake_rows(store) if row["reason"] != UNREADABLE]
     known = {(row["label"], row["sha256"]) for row in rows}
     taken_in = {row["key"] for row in rows}
     waiting = {

@@ -74,7 +74,13 @@ def annotated(photos: pa.Table, annotations: dict[str, tuple[str, str]]) -> pa.T
     said = [annotations.get(sha256, nothing) for sha256 in photos["sha256"].to_pylist()]
     for place, name in enumerate(("user_group", "user_split")):
         column = pa.array([one[place] for one in said], pa.string())
-        photos = photos.append_column(pa.field(name, pa.string(), nullable=False), column)
+        field_of = pa.field(name, pa.string(), nullable=False)
+        at = photos.schema.get_field_index(name)
+        photos = (
+            photos.append_column(field_of, column)
+            if at < 0
+            else photos.set_column(at, field_of, column)
+        )
     return photos
 
 

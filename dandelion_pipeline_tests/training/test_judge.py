@@ -263,7 +263,7 @@ def test_the_best_model_so_far_stays_the_measure_of_later_ones(
 ) -> None:
     assert published(store, dataset, "v1").decision.best == "v1"
     a_little_worse, worse_again = (
-        tiny_models.onnx_graph(blue=(0.15, 20 + wrong_below)) for wrong_below in (60, 69)
+        tiny_models.onnx_graph(blue=(0.15, 20 + wrong_below)) for wrong_below in (53, 58)
     )
     outcome = published(store, dataset, "v2", onnx=a_little_worse)
     assert outcome.decision.promote
