@@ -155,6 +155,29 @@ def test_a_table_of_something_else_beside_class_folders_is_a_sidecar(tmp_path: P
     assert by_label(open_source(str(tmp_path))) == {"a": 2, "b": 1}
 
 
+@pytest.mark.parametrize("above", ["train/", ""])
+def test_a_table_of_an_earlier_arrangement_does_not_hide_photos_in_class_folders(
+    tmp_path: Path, above: str
+) -> None:
+    photos = [f"{above}{label}/{n}.jpg" for label in ("rose", "tulip") for n in range(10)]
+    other = [path.replace("train/", "test/").replace(".jpg", "-t.jpg") for path in photos]
+    put(tmp_path, *photos, *other)
+    listed = [path.rpartition("/")[2] for path in photos[:5]] + photos[5:14]
+    rows = "".join(f"{name},rose\n" for name in listed)
+    (tmp_path / "train.csv").write_text(f"filename,class\n{rows}")
+    source = open_source(str(tmp_path))
+    assert by_label(source) == {"rose": 20, "tulip": 20}
+    assert any("train.csv is left aside" in said for said in source.notes.said)
+
+
+def test_a_table_that_names_all_files_of_folders_counts_more_than_these(tmp_path: Path) -> None:
+    photos = [f"patient-{n % 4}/{n}.jpg" for n in range(20)]
+    put(tmp_path, *photos)
+    rows = "".join(f"{path},{'ill' if n % 3 else 'well'}\n" for n, path in enumerate(photos[1:]))
+    (tmp_path / "labels.csv").write_text(f"file,label\n{rows}")
+    assert by_label(open_source(str(tmp_path))) == {"ill": 12, "well": 7}
+
+
 def test_groups_are_found_in_file_names(tmp_path: Path) -> None:
     put(tmp_path, "a/patient-7_1.jpg", "b/patient-7_2.jpg", "b/other.jpg")
     source = open_source(str(tmp_path), group_pattern=r"patient-(\d+)")

@@ -4,11 +4,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from dandelion_pipeline.errors import SourceError
+from dandelion_pipeline.images.sources.class_folders import from_folders
 from dandelion_pipeline.images.sources.entries import Entry, Notes
 from dandelion_pipeline.images.sources.manifests import Finder, Row, by_likelihood, read_manifest
 from dandelion_pipeline.images.sources.placing import Placed, split_of
 
 _TABLES_TRIED = 5
+_NEARLY_ALL = 0.9
+"""The share of the files that a table has to name to count more than class folders do: one that
+was left from an earlier arrangement of the photos names fewer."""
 
 
 def from_tables(
@@ -44,8 +48,7 @@ def _from_folder_tables(
     read: Callable[[Entry], bytes],
 ) -> list[Placed] | None:
     finder = Finder(files)
-    classes = {e.path.partition("/")[0] for e in files if "/" in e.path}
-    has_classes = sum(not split_of(top) for top in classes) > 1
+    in_folders = _in_class_folders(files)
     by_path = {table.path: table for table in tables}
     for path in by_likelihood(by_path)[:_TABLES_TRIED]:
         try:
@@ -55,10 +58,26 @@ def _from_folder_tables(
             continue
         found = [(row, finder.find(row.file)) for row in rows if row.label]
         hits = sum(bool(entries) for _, entries in found)
-        few = has_classes and 2 * hits < len(files)  # class folders say it of more files
-        if hits and 2 * hits >= len(found) and not few:
-            return _by_table(path, found, files, split, notes)
+        if not hits or 2 * hits < len(found):
+            continue
+        clear = len({entries[0].path for _, entries in found if len(entries) == 1})
+        if clear < _NEARLY_ALL * in_folders:
+            notes.said.append(
+                f"{path} is left aside: it names {clear:,} of {len(files):,} files, "
+                f"and {in_folders:,} are in class folders"
+            )
+            continue
+        return _by_table(path, found, files, split, notes)
     return None
+
+
+def _in_class_folders(files: Sequence[Entry]) -> int:
+    """How many files the folders, too, give a class; 0 if they are of fewer than two."""
+    try:
+        placed = from_folders(files, Notes(), "", "")
+    except SourceError:
+        return 0
+    return len(placed) if len({one.label for one in placed}) > 1 else 0
 
 
 def _by_table(
