@@ -54,12 +54,14 @@ def may_mirror(
     Args:
         pixels: 8-bit, shape ``(N, 3, S, S)``, in a random order.
         labels: classes by number, shape ``(N,)``.
-        groups: photos of equal numbers are near-duplicates, which are not compared; ``(N,)``.
+        groups: photos of equal numbers are near-duplicates, which are not compared under one
+            label; ``(N,)``.
     """
     some = slice(0, MOST_PHOTOS)
     pixels, labels = pixels[some], labels[some]
     own = torch.arange(len(labels)) if groups is None else groups[some]
-    related = own[:, None] == own[None]
+    # Mirror twins of two classes are near-duplicates of each other too, and the very evidence.
+    related = (own[:, None] == own[None]) & (labels[:, None] == labels[None])
     grey = float((pixels.amax(1) - pixels.amin(1)).float().mean((1, 2)).median()) < COLOURLESS
     for features, side in ((_thumbnails, _PIXELS), (_gradients, _GRADIENTS)):
         reduced = interpolate(pixels, (side, side), mode="bilinear", antialias=True).float()

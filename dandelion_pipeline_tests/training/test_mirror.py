@@ -94,6 +94,23 @@ def test_photos_of_things_that_may_be_mirrored_are(photos: Labelled) -> None:
     assert may_mirror(*photos).mirror
 
 
+@pytest.mark.parametrize("count", [7, 60])
+def test_mirror_twins_of_two_classes_are_evidence_though_they_are_near_duplicates(
+    count: int,
+) -> None:
+    pixels, labels = twins(count)
+    assert not may_mirror(pixels, labels, torch.arange(count).repeat(2)).mirror
+
+
+def test_near_duplicates_with_two_labels_that_are_no_mirror_images_are_no_evidence() -> None:
+    """Such as a face with and without a mask."""
+    pixels, _ = blobs(100, 1)
+    masked = pixels.clone()
+    masked[:, :, 40:, 20:44] = 240
+    labels = torch.tensor([0] * 100 + [1] * 100)
+    assert may_mirror(torch.cat([pixels, masked]), labels, torch.arange(100).repeat(2)).mirror
+
+
 def test_near_duplicates_say_nothing_about_mirror_images() -> None:
     """Else a photo's own burst would always be nearer than any mirror image."""
     pixels, labels = arrows(80)
