@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from dandelion_pipeline_tests.generated_sets import KINDS, generate
 from PIL import Image
 from rich.console import Console
 from sklearn.datasets import load_digits
@@ -36,6 +35,7 @@ from dandelion_pipeline.storage.location import open_store
 from dandelion_pipeline.storage.store import Store
 from dandelion_pipeline.storage.tables import read_tables
 from dandelion_pipeline.training.conflicts import label_conflicts
+from dandelion_pipeline_tests.generated_sets import KINDS, generate
 
 SHARED = Path(__file__).parents[2] / "shared/data/dandelion-grass"
 DIGITS = "digits"
