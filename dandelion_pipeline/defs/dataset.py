@@ -19,11 +19,9 @@ from dandelion_pipeline.defs.previews import (
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.retries import transient_errors_retried
 from dandelion_pipeline.images.acceptance import accepted
-from dandelion_pipeline.images.background import Background
 from dandelion_pipeline.images.checks import DRIFTS, check_drift, failed, require
-from dandelion_pipeline.images.clean import CLEAN_IMAGES, clean, stop
+from dandelion_pipeline.images.clean import CLEAN_IMAGES, clean, near_duplicates_of, stop
 from dandelion_pipeline.images.days import last_accepted, other_days, to_compare
-from dandelion_pipeline.images.groups import near_duplicates_found
 from dandelion_pipeline.images.matches import NearDuplicates
 from dandelion_pipeline.images.poor import QualityLimits, usual_looks
 from dandelion_pipeline.storage import layout
@@ -85,7 +83,6 @@ def clean_images(
         if done % PROGRESS_EVERY == 0 or done == total:
             context.log.info(f"{day}: {done} of {total} photos measured")
 
-    backgrounds: list[Background | None] = []
     with transient_errors_retried(context):
         before = last_table(opened, layout.table(CLEAN_IMAGES, day))
         others = dict(other_days(opened, day))
@@ -97,7 +94,6 @@ def clean_images(
             limits=config.quality,
             near_duplicates=config.near_duplicates,
             on_photo=progress,
-            on_background=backgrounds.append,
         )
         acceptance = accepted(opened, day)
     findings = check_drift(to_compare(table), last_accepted(others, day), config.batch)
@@ -112,7 +108,7 @@ def clean_images(
         "look poor, and are kept": usual_looks(table, table["drop_reason"], config.quality),
         "by_label": _counted(table["label"]),
         "groups": len(table["group"].unique()),
-        "near_duplicates": near_duplicates_found(table, config.near_duplicates, backgrounds[-1]),
+        "near_duplicates": near_duplicates_of(table),
     }
     yield dg.Output(table, metadata=metadata)
     yield from check_results(findings, DRIFTS, acceptance)

@@ -1,10 +1,12 @@
 """The accepted photos of a day: measured once, judged by the limits, near-duplicates grouped."""
 
+import json
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cache
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +19,7 @@ from dandelion_pipeline.images.groups import (
     FINGERPRINT_SCHEMA,
     GROUP_SCHEMA,
     group_columns,
+    near_duplicates_found,
     new_and_known,
 )
 from dandelion_pipeline.images.intake import ACCEPTED
@@ -55,6 +58,7 @@ CLEAN_SCHEMA = pa.schema(
     metadata={"measures": MEASURES},
 )
 
+_NEAR_DUPLICATES = b"near_duplicates"
 _CHUNK = 1_000  # photos whose measures are Python objects at once: some 1 MB
 _PARCEL, _PARCEL_BYTES = 32, 1_000_000
 _TAKEN_OVER = ("sha256", "label", "name", "day", "is_sample")
@@ -69,7 +73,6 @@ def clean(
     limits: QualityLimits | None = None,
     near_duplicates: NearDuplicates = "auto",
     on_photo: Callable[[int, int], None] = lambda done, total: None,
-    on_background: Callable[[Background | None], None] = lambda background: None,
 ) -> pa.Table:
     """Measure the accepted photos of a day, and say which are fit for training.
 
@@ -82,10 +85,10 @@ def clean(
         limits: from where on a photo is too poor; by default `QualityLimits()`.
         near_duplicates: which photos share a group.
         on_photo: called with the photos measured and the photos to measure.
-        on_background: called with how alike the photos are anyway, if that was measured.
 
     Returns:
-        A table of `CLEAN_SCHEMA`, one row an accepted photo.
+        A table of `CLEAN_SCHEMA`, one row an accepted photo; its metadata holds what
+        `near_duplicates_of` reads.
 
     Raises:
         ObjectNotFound: a photo is not there.
@@ -97,8 +100,9 @@ def clean(
     photos = accepted["sha256"].combine_chunks().dictionary_encode()
     measures = _measures(store, photos.dictionary, before, on_photo)
     current = [table for table in others if _is_current(table)]
+    backgrounds: list[Background | None] = []
     groups = group_columns(
-        photos.dictionary, measures, before, current, near_duplicates, on_background
+        photos.dictionary, measures, before, current, near_duplicates, backgrounds.append
     )
     if len(photos.dictionary) < len(photos):  # some under two labels; or it would be a mere copy
         measures, groups = measures.take(photos.indices), groups.take(photos.indices)
@@ -112,13 +116,26 @@ def clean(
         reasons,
         *groups.columns,
     ]
-    return pa.table(columns, schema=CLEAN_SCHEMA)
+    table = pa.table(columns, schema=CLEAN_SCHEMA)
+    found = near_duplicates_found(table, near_duplicates, backgrounds[-1])
+    return table.replace_schema_metadata(
+        {**CLEAN_SCHEMA.metadata, _NEAR_DUPLICATES: json.dumps(found)}
+    )
+
+
+def near_duplicates_of(photos: pa.Table) -> dict[str, Any]:
+    """What `clean` decided about the near-duplicates of a day, and why; see `groups`.
+
+    Args:
+        photos: what `clean` gave for a day; empty for one that was made before this was kept.
+    """
+    found: dict[str, Any] = json.loads((photos.schema.metadata or {}).get(_NEAR_DUPLICATES, "{}"))
+    return found
 
 
 def _is_current(table: pa.Table) -> bool:
     """Whether an earlier table was measured in the same way."""
-    same: bool = table.schema.metadata == CLEAN_SCHEMA.metadata
-    return same
+    return (table.schema.metadata or {}).get(b"measures") == MEASURES.encode()
 
 
 def _day(photos: pa.Table) -> str:

@@ -9,12 +9,13 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from dandelion_pipeline.images.checks import Finding
+from dandelion_pipeline.images.clean import CLEAN_IMAGES, near_duplicates_of
 from dandelion_pipeline.images.decode import decode
 from dandelion_pipeline.images.intake import RAW_IMAGES, REJECTED
 from dandelion_pipeline.images.kept import read_kept
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.storage.tables import read_table
+from dandelion_pipeline.storage.tables import last_table, read_table
 from dandelion_pipeline.training import report
 from dandelion_pipeline.training.dataset import Dataset
 from dandelion_pipeline.training.report import DataReport, data_report_page
@@ -30,7 +31,6 @@ def write_report(
     photos: pa.Table,
     findings: Sequence[Finding],
     salt: str,
-    near_duplicates: str = "",
 ) -> str:
     """Write the page about a data set; one with the same hash is replaced.
 
@@ -41,7 +41,6 @@ def write_report(
         photos: all photos of all days, of `clean.CLEAN_SCHEMA`.
         findings: what came of its checks.
         salt: of its split.
-        near_duplicates: how near-duplicates were told, and why.
 
     Returns:
         The key of the page, an HTML file.
@@ -59,13 +58,21 @@ def write_report(
             conflicts=dataset.conflicts,
             classes_left_out=dataset.info.classes_left_out,
             user_groups=dataset.info.user_groups,
-            near_duplicates=near_duplicates,
+            near_duplicates=_near_duplicates(store, photos),
             thumbnails=lambda hashes: _thumbnails(store, hashes),
         )
     )
     key = layout.report(dataset.info.hash)
     store.put(key, page)
     return key
+
+
+def _near_duplicates(store: Store, photos: pa.Table) -> str:
+    """How near-duplicates of the last day were told, and why; empty if that is not known."""
+    day = pc.max(photos["day"]).as_py()
+    found = day and last_table(store, layout.table(CLEAN_IMAGES, day))
+    told = near_duplicates_of(found) if found else {}
+    return f"Near-duplicates ({told['decision']}): {told['reason']}." if told else ""
 
 
 def _with_sizes(used: pa.Table, photos: pa.Table) -> pa.Table:

@@ -1,5 +1,7 @@
 """Photos in, a published model out, through the very jobs that the UI starts."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 from mlflow import MlflowClient
@@ -114,6 +116,14 @@ def test_the_mlflow_run_holds_parameters_curves_and_plots(place: Place, manifest
     plots = {file.path for file in client.list_artifacts(manifest.mlflow_run, "plots")}
     drawn = {CONFUSION_MATRIX, CURVES, RELIABILITY, WORST_MISTAKES, GRAD_CAM}
     assert {f"plots/{name}" for name in ("learning_curves.png", *drawn)} <= plots
+
+
+def test_the_data_report_says_how_near_duplicates_were_told(
+    place: Place, manifest: Manifest
+) -> None:
+    client = MlflowClient(place.settings.tracking_uri)
+    page = Path(client.download_artifacts(manifest.mlflow_run, "reports/data_report.html"))
+    assert "times as alike as the next photo" in page.read_text()
 
 
 def test_the_metadata_links_to_the_mlflow_run(manifest: Manifest) -> None:

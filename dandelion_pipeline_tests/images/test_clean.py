@@ -9,7 +9,7 @@ from PIL import Image
 
 from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.images import clean as cleaning
-from dandelion_pipeline.images.clean import CLEAN_SCHEMA, MEASURED_SCHEMA, clean
+from dandelion_pipeline.images.clean import CLEAN_SCHEMA, MEASURED_SCHEMA, clean, near_duplicates_of
 from dandelion_pipeline.images.decode import Photo, decode
 from dandelion_pipeline.images.intake import ACCEPTED, counts, take_in
 from dandelion_pipeline.images.poor import QualityLimits
@@ -67,7 +67,8 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Counted:
 def test_every_accepted_photo_is_one_row_and_keeps_what_ingest_knew(landed: Store) -> None:
     raw = take_in(landed, DAY, None).table
     table = clean(landed, raw)
-    assert table.schema.equals(CLEAN_SCHEMA, check_metadata=True)
+    assert table.schema.equals(CLEAN_SCHEMA)
+    assert table.schema.metadata[b"measures"] == CLEAN_SCHEMA.metadata[b"measures"]
     assert table.num_rows == counts(raw)[ACCEPTED] == LANDED - 1
     rows = [row for row in raw.to_pylist() if row["status"] == ACCEPTED]
     for name in ("sha256", "label", "name", "day", "is_sample", "format"):
@@ -102,6 +103,15 @@ def test_a_second_time_only_new_photos_are_decoded(tmp_path: Path, decoded: Coun
     assert decoded.photos == 2
     assert second.slice(0, 1).equals(first)
     assert second.num_rows == 2
+
+
+def test_the_table_says_how_near_duplicates_were_told(landed: Store) -> None:
+    raw = take_in(landed, DAY, None).table
+    told = near_duplicates_of(clean(landed, raw, near_duplicates="exact"))
+    assert (told["decision"], told["largest_group"], told["photos_joined"]) == ("exact", 2, 2)
+    assert "equal pixels" in told["reason"]
+    assert "as alike as the next photo" in near_duplicates_of(clean(landed, raw))["reason"]
+    assert near_duplicates_of(CLEAN_SCHEMA.empty_table()) == {}
 
 
 def test_a_day_is_judged_by_the_days_before_and_not_by_those_after(tmp_path: Path) -> None:
@@ -150,7 +160,7 @@ def test_limits_give_the_same_verdicts_whether_photos_are_measured_or_remembered
 def test_a_day_without_photos_gives_an_empty_table(tmp_path: Path) -> None:
     store = open_store(tmp_path.as_uri())
     table = clean(store, take_in(store, DAY, None).table)
-    assert table.equals(CLEAN_SCHEMA.empty_table(), check_metadata=True)
+    assert table.equals(CLEAN_SCHEMA.empty_table())
 
 
 def test_a_missing_or_damaged_photo_is_named(tmp_path: Path) -> None:
