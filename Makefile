@@ -47,8 +47,8 @@ test-stack: .venv/installed .venv-airflow/installed
 	$(BIN)/pytest -m stack
 
 bench: .venv/installed
-	@for program in $(patsubst %.py,%,$(notdir $(wildcard benchmarks/*.py))); do \
-		echo "== $$program"; $(BIN)/python -m benchmarks.$$program || exit 1; done
+	@for program in $$(grep --files-with-matches __main__ benchmarks/[!p]*/*.py | sed 's/\.py$$//; s#/#.#g'); do \
+		echo "== $$program"; $(BIN)/python -m $$program || exit 1; done
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

@@ -2,19 +2,24 @@
 
 import dagster as dg
 
-from dandelion_pipeline.defs.airflow import airflow_sensor, data_ingestion
-from dandelion_pipeline.defs.automation import feedback_job, ingestion_job, schedules, training_job
+from dandelion_pipeline.defs.airflow.assets import airflow_sensor, data_ingestion
+from dandelion_pipeline.defs.assets.dataset import clean_images, dataset
+from dandelion_pipeline.defs.assets.feedback import feedback
+from dandelion_pipeline.defs.assets.ingest import raw_images
+from dandelion_pipeline.defs.assets.release import published_model
+from dandelion_pipeline.defs.assets.training import evaluation, trained_model
+from dandelion_pipeline.defs.automation.jobs import (
+    feedback_job,
+    ingestion_job,
+    schedules,
+    training_job,
+)
+from dandelion_pipeline.defs.automation.sensors import sensors
 from dandelion_pipeline.defs.console import console
-from dandelion_pipeline.defs.dataset import clean_images, dataset
-from dandelion_pipeline.defs.feedback import feedback
-from dandelion_pipeline.defs.ingest import raw_images
 from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
-from dandelion_pipeline.defs.lost_runs import lost_runs_sensor
-from dandelion_pipeline.defs.release import published_model
+from dandelion_pipeline.defs.mlflow.tracking import mlflow_tracking
 from dandelion_pipeline.defs.resources import StoreResource
-from dandelion_pipeline.defs.sensors import sensors
-from dandelion_pipeline.defs.tracking import mlflow_tracking
-from dandelion_pipeline.defs.training import evaluation, trained_model
+from dandelion_pipeline.defs.runs.lost_runs import lost_runs_sensor
 from dandelion_pipeline.settings import load_settings
 
 _settings = load_settings()

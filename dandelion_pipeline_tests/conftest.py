@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.seaweedfs import S3Server, seaweedfs
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.servers.seaweedfs import S3Server, seaweedfs
+
+pytest_plugins = ["dandelion_pipeline_tests.data.small_data_set"]
 
 settings.register_profile("ours", deadline=None)  # a test never asserts on time
 settings.load_profile("ours")

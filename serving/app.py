@@ -1,8 +1,7 @@
-"""The API: `python -m serving.app`, or `create_app` for a server of your own."""
+"""The application: `create_app`, which `python -m serving` runs."""
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -11,30 +10,27 @@ from pathlib import Path
 from anyio import to_thread
 from fastapi import FastAPI
 
-from dandelion_pipeline.errors import DandelionError
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from serving import routes
-from serving.activity import RecentAnswers
-from serving.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
-from serving.batching import Batcher
-from serving.explain import Explainer
-from serving.kept import KeptModel
-from serving.keys import Keys
-from serving.limits import BodyLimitMiddleware, RoomMiddleware
-from serving.log.writer import PredictionLog
-from serving.metrics import Metrics, MetricsMiddleware
-from serving.models import Models
-from serving.origin import OriginMiddleware
-from serving.problems import answer_errors_with_problems
-from serving.rate import RateMiddleware
-from serving.request_id import RequestIdMiddleware
-from serving.routes.services import Services
-from serving.security_headers import SecurityHeadersMiddleware
-from serving.server import Server, listen, prepare_process, server_config
-from serving.settings import Settings, load_settings
-from serving.team import ALONE, Member, TeamMetrics
-from serving.workers import watch_over
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from serving.api import routes
+from serving.api.problems import answer_errors_with_problems
+from serving.api.routes.services import Services
+from serving.inference.batching import Batcher
+from serving.inference.explain import Explainer
+from serving.middleware.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
+from serving.middleware.keys import Keys
+from serving.middleware.limits import BodyLimitMiddleware, RoomMiddleware
+from serving.middleware.origin import OriginMiddleware
+from serving.middleware.rate import RateMiddleware
+from serving.middleware.request_id import RequestIdMiddleware
+from serving.middleware.security_headers import SecurityHeadersMiddleware
+from serving.model.follower import Models
+from serving.model.offline_copy import KeptModel
+from serving.records.activity import RecentAnswers
+from serving.records.log.writer import PredictionLog
+from serving.records.metrics import Metrics, MetricsMiddleware
+from serving.records.team import ALONE, Member, TeamMetrics
+from serving.settings import Settings
 
 _ABOUT = """
 Send a photo, get the probability of each class, and the version of the model that said so.
@@ -147,25 +143,3 @@ def _report_a_bug(follower: asyncio.Task[None]) -> None:
             "The release log is no longer followed; restart the API.",
             exc_info=follower.exception(),
         )
-
-
-def main() -> None:
-    """Run the API as the environment says, until SIGINT or SIGTERM."""
-    prepare_process()
-    try:
-        settings = load_settings()
-        app = create_app(settings)
-        listening = listen(settings.api_host, settings.api_port)
-    except DandelionError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(1)
-    with listening:
-        _log.info("The API answers on http://%s:%d", settings.api_host, settings.api_port)
-        if settings.workers == 1:
-            Server(server_config(app)).serve_on(listening)
-        else:
-            watch_over(settings.workers, listening)
-
-
-if __name__ == "__main__":
-    main()

@@ -15,14 +15,14 @@ import httpx
 import numpy as np
 import torch
 
+from dandelion_pipeline.networks.resnet import ARCHITECTURE, build_network
 from dandelion_pipeline.release import bundle
 from dandelion_pipeline.release.manifest import DataSummary, Manifest, Metrics
 from dandelion_pipeline.release.promotion import promote
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.data import PreparedPhotos
-from dandelion_pipeline.training.export import export
-from dandelion_pipeline.training.network import ARCHITECTURE, build_network
+from dandelion_pipeline.training.export.onnx_graphs import export
+from dandelion_pipeline.training.inputs.loading import PreparedPhotos
 
 CLASSES = ["dandelion", "grass"]
 SIZE = 224

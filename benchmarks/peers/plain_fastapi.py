@@ -1,6 +1,6 @@
 """What people write without a product: FastAPI, Pillow and torch in one short file.
 
-`benchmarks.serving` starts it as the peer; it is no program of its own.
+`benchmarks.serving.load` starts it as the peer; it is no program of its own.
 """
 
 import io

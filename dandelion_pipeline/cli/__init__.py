@@ -10,11 +10,14 @@ import warnings
 
 import typer
 
-from dandelion_pipeline.cli import classes, conflicts, images, releases, reviews, store
+from dandelion_pipeline.cli import releases
 from dandelion_pipeline.cli.boundary import explained, wants_traceback
+from dandelion_pipeline.cli.images import classes, conflicts, reviews
+from dandelion_pipeline.cli.images import commands as images
 from dandelion_pipeline.cli.predict import predict
 from dandelion_pipeline.cli.report import show_error
 from dandelion_pipeline.cli.run import run
+from dandelion_pipeline.cli.store import commands as store
 from dandelion_pipeline.cli.up import up
 from dandelion_pipeline.errors import DandelionError, Interrupted
 

@@ -11,7 +11,7 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import CARD_HTML, CARD_MARKDOWN
 from dandelion_pipeline.settings import load_settings
-from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.objects.location import open_store
 
 
 def card(

@@ -9,9 +9,9 @@ import dagster as dg
 
 from dandelion_pipeline.cli.report import err
 from dandelion_pipeline.definitions import defs
+from dandelion_pipeline.defs.assets.training import TrainedModelConfig
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
-from dandelion_pipeline.defs.tracking import MLFLOW_STATUS, close_runs, ensure_experiment
-from dandelion_pipeline.defs.training import TrainedModelConfig
+from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_runs, ensure_experiment
 from dandelion_pipeline.errors import DandelionError, SettingsError, TrackingUnavailable
 from dandelion_pipeline.settings import Settings, absolute_folder
 from dandelion_pipeline.training.config import TrainingConfig
@@ -32,7 +32,7 @@ run_coordinator:
     max_user_code_failure_retries: 60  # ten minutes: else what waits fails with a code server that
     user_code_failure_retry_delay: 10  # is away, and Dagster cannot start it again either
 run_launcher:
-  module: dandelion_pipeline.defs.launcher
+  module: dandelion_pipeline.defs.runs.launcher
   class: WatchedRunLauncher
 run_monitoring:
   enabled: true  # a run whose process was killed fails, and lets go of its slot

@@ -12,17 +12,19 @@ from rich.text import Text
 
 from dandelion_pipeline.cli.report import SAMPLE_WARNING, err, out, show_error
 from dandelion_pipeline.errors import ImageRefused, SourceError
-from dandelion_pipeline.images.preprocess import Preprocessing, pixels_of
+from dandelion_pipeline.images.decoding.preprocess import Preprocessing, pixels_of
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import GRAPHS
 from dandelion_pipeline.settings import load_settings
-from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.objects.location import open_store
 
 
 def predict(files: Annotated[list[Path], typer.Argument(help="Photos.")]) -> None:
     """Ask the live model about photos; those that it cannot read are named, and the exit is 1."""
-    from dandelion_pipeline.training.evaluate import predict as probabilities_of  # noqa: PLC0415
+    from dandelion_pipeline.networks.graphs import (  # noqa: PLC0415  ONNX Runtime takes a second
+        predict as probabilities_of,
+    )
 
     store = open_store(load_settings().store)
     release = log.live(store)

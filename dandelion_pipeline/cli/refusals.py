@@ -10,7 +10,7 @@ from rich.text import Text
 from dandelion_pipeline.cli.report import out
 from dandelion_pipeline.errors import ModelRefused
 from dandelion_pipeline.release.decision import Decision, last_decision, refusals
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
 
 
 def show_refusals(store: Store, *, as_json: bool) -> None:

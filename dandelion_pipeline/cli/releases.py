@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dandelion_pipeline.cli.card import card
-from dandelion_pipeline.cli.decisions import AsJson, Reason, Who, me
+from dandelion_pipeline.cli.images.decisions import AsJson, Reason, Who, me
 from dandelion_pipeline.cli.refusals import criteria_table, require_no_refusal, show_refusals
 from dandelion_pipeline.cli.report import accuracy_in_words, err, out, progress, say, show_error
 from dandelion_pipeline.errors import DandelionError, ReleaseError
@@ -21,8 +21,8 @@ from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
 
 app = typer.Typer(help="Which model is live.", no_args_is_help=True)
 
@@ -217,7 +217,7 @@ def _tell(entry: Release, *, changed: bool, as_json: bool) -> None:
 
 def _mirror(settings: Settings, store: Store) -> None:
     """Bring MLflow's registry up to date. The log is the truth, so this may fail."""
-    from dandelion_pipeline.defs.registry import mirror  # noqa: PLC0415  MLflow takes seconds
+    from dandelion_pipeline.defs.mlflow.registry import mirror  # noqa: PLC0415  MLflow takes seconds
 
     try:
         mirror(settings, store)

@@ -12,7 +12,7 @@ from dandelion_pipeline.errors import DandelionError
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.release.manifest import Manifest, Metrics
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dandelion_pipeline.cli.images import (
+from dandelion_pipeline.cli.images.commands import (
     LABELS_HELP,
     SOURCE_HELP,
     Force,
@@ -18,7 +18,9 @@ from dandelion_pipeline.cli.images import (
     split_labels,
 )
 from dandelion_pipeline.cli.report import out, say, show_model
-from dandelion_pipeline.cli.store_choice import S3PortOption, StoreOption, chosen_store
+from dandelion_pipeline.cli.store.choice import S3PortOption, StoreOption, chosen_store
+from dandelion_pipeline.dataset.dataset import FEWEST_CLASSES, SMALLEST_CLASS
+from dandelion_pipeline.dataset.reviewed import known_classes, preview_dataset
 from dandelion_pipeline.errors import (
     BundleError,
     CheckFailed,
@@ -28,20 +30,18 @@ from dandelion_pipeline.errors import (
     SettingsError,
     SourceError,
 )
-from dandelion_pipeline.images.imports import last_import
-from dandelion_pipeline.images.intake import REJECTED, intake_rows, waiting_days
-from dandelion_pipeline.images.landing import FIRST_DAY, ImportSummary, is_ingested, today
-from dandelion_pipeline.images.source_address import source_address
-from dandelion_pipeline.images.sources import PhotoSource
+from dandelion_pipeline.ingest.imports import last_import
+from dandelion_pipeline.ingest.intake import REJECTED, intake_rows, waiting_days
+from dandelion_pipeline.ingest.landing import FIRST_DAY, ImportSummary, is_ingested, today
+from dandelion_pipeline.ingest.source_address import source_address
+from dandelion_pipeline.ingest.sources import PhotoSource
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.settings import Settings
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.config import Preset, TrainingConfig
-from dandelion_pipeline.training.dataset import FEWEST_CLASSES, SMALLEST_CLASS
-from dandelion_pipeline.training.photos import known_classes, preview_dataset
 
 if TYPE_CHECKING:
     from dandelion_pipeline.cli.pipeline import Pipeline

@@ -18,10 +18,10 @@ import typer
 from honcho.manager import Manager
 from rich.text import Text
 
-from dandelion_pipeline.cli.local_s3 import LocalS3
 from dandelion_pipeline.cli.report import out
-from dandelion_pipeline.cli.s3_environment import environment_file
-from dandelion_pipeline.cli.store_choice import S3PortOption, StoreOption, chosen_store
+from dandelion_pipeline.cli.store.choice import S3PortOption, StoreOption, chosen_store
+from dandelion_pipeline.cli.store.local_s3 import LocalS3
+from dandelion_pipeline.cli.store.s3_environment import environment_file
 from dandelion_pipeline.errors import SettingsError, StoreUnavailable
 from dandelion_pipeline.settings import Settings, load_settings
 
@@ -121,7 +121,7 @@ _STOPPED_BY_US = (0, 130, 143)
 def _prepare(settings: Settings) -> None:
     """Make the embedded databases before several processes try to at once."""
     from dandelion_pipeline.cli.pipeline import prepare_dagster_home  # noqa: PLC0415
-    from dandelion_pipeline.defs.tracking import ensure_experiment  # noqa: PLC0415
+    from dandelion_pipeline.defs.mlflow.tracking import ensure_experiment  # noqa: PLC0415
 
     settings.folder.mkdir(parents=True, exist_ok=True)
     prepare_dagster_home(settings)
@@ -133,7 +133,7 @@ def _api(port: int) -> Service:
         "api",
         "REST API; it is described at /openapi.json",
         port,
-        [sys.executable, "-m", "serving.app"],
+        [sys.executable, "-m", "serving"],
         "/healthz",
         {"DANDELION_API_PORT": str(port)},
     )

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from dandelion_pipeline.images.acceptance import Acceptance
-from dandelion_pipeline.images.checks import BatchLimits, Finding
+from dandelion_pipeline.dataset.cleaning.acceptance import Acceptance
+from dandelion_pipeline.dataset.cleaning.batch_checks import BatchLimits, Finding
 
 
 class BatchConfig(dg.Config, BatchLimits):

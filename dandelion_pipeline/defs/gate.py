@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
+from dandelion_pipeline.gate.gate import GATE_CHECKS, GateLimits
 from dandelion_pipeline.release.decision import Criterion, Decision
-from dandelion_pipeline.training.gate import GATE_CHECKS, GateLimits
 
 
 class GateConfig(dg.Config, GateLimits):

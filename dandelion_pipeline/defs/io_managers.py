@@ -6,13 +6,13 @@ import dagster as dg
 import pyarrow as pa
 
 from dandelion_pipeline.defs.resources import StoreResource
-from dandelion_pipeline.defs.retries import transient_errors_retried
+from dandelion_pipeline.defs.runs.retries import transient_errors_retried
 from dandelion_pipeline.errors import ObjectNotFound
 from dandelion_pipeline.release.bundle import put_files
 from dandelion_pipeline.release.manifest import TRAINING_FILE
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.storage.tables import (
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.tables import (
     read_snapshot,
     read_tables,
     write_snapshot,

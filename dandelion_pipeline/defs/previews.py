@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from dandelion_pipeline.errors import ImageRefused, ObjectNotFound
 from dandelion_pipeline.images.contact_sheet import COLUMNS, contact_sheet
-from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.images.kept import read_kept
+from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.release.manifest import SliceMetrics
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.content_store import read_kept
+from dandelion_pipeline.storage.objects.store import Store
 
 
 def picture(data: bytes, kind: str, description: str) -> dg.MarkdownMetadataValue:
@@ -78,7 +78,7 @@ def suspects_table(suspects: pa.Table) -> dg.MarkdownMetadataValue:
     """Photos whose label may be wrong, the likeliest first, with what may be done.
 
     Args:
-        suspects: what `training.suspects.suspects` gives.
+        suspects: what `labels.suspects.suspects` gives.
     """
     lines = [
         "| photo | file | label | suggested | quality |",
@@ -100,7 +100,7 @@ def conflicts_table(conflicts: pa.Table) -> dg.MarkdownMetadataValue:
     """Photos that show the same picture under two labels, group by group.
 
     Args:
-        conflicts: what `training.conflicts.label_conflicts` gives.
+        conflicts: what `labels.conflicts.label_conflicts` gives.
     """
     lines = [
         "| group | photo | file | label | |",

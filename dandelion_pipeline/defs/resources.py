@@ -3,8 +3,8 @@
 from dagster_aws.s3.resources import ResourceWithS3Configuration
 
 from dandelion_pipeline.settings import Settings, load_settings
-from dandelion_pipeline.storage.location import S3Options, open_store
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.location import S3Options, open_store
+from dandelion_pipeline.storage.objects.store import Store
 
 
 class StoreResource(ResourceWithS3Configuration):

@@ -1,1 +1,4 @@
-"""What a published model is (`bundle`, `manifest`) and which one is live (`log`)."""
+"""Published models: bundles, the release log, decisions, promotion. All that `serving` may know.
+
+In: the files of a model. Out: a bundle whose hashes are verified, and which one is live.
+"""

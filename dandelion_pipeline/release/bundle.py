@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dandelion_pipeline.errors import BundleError, ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.release.manifest import FileDigest, Manifest
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 
 
 def put_files(store: Store, version: str, files: Mapping[str, bytes]) -> None:

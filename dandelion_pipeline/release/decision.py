@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from dandelion_pipeline.errors import ReleaseError
 from dandelion_pipeline.release import log
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.numbered_log import Entry, NumberedLog
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.numbered_log import Entry, NumberedLog
 
 
 class Criterion(BaseModel):

@@ -11,8 +11,8 @@ from typing import Literal
 from dandelion_pipeline.errors import NothingReleased, ReleaseError
 from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.numbered_log import Entry, NumberedLog
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.numbered_log import Entry, NumberedLog
 
 Action = Literal["promote", "rollback"]
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.release.agreement import Agreement, GoldenExamples
-from dandelion_pipeline.storage.sealed import seal, unseal
+from dandelion_pipeline.storage.records.sealed import seal, unseal
 
 ONNX_FILE = "model.onnx"
 INT8_FILE = "model.int8.onnx"
@@ -92,7 +92,7 @@ class CalibrationBin(_Part):
 
 
 class Calibration(_Part):
-    """Whether probabilities mean what they say; see `training.calibrate` for the definitions."""
+    """Whether probabilities mean what they say; `statistics.calibration` defines them."""
 
     ece: float
     """Expected calibration error of the served probabilities, in bins of equal numbers."""
@@ -192,7 +192,7 @@ class Manifest(_Part):
     """Class names, in the order of the model's outputs."""
 
     preprocessing: dict[str, Any]
-    """How a photo becomes the model's input; see `dandelion_pipeline.images.preprocess`."""
+    """How a photo becomes the model's input; see `images.decoding.preprocess`."""
 
     temperature: float = 1.0
     """Logits are divided by this before the softmax."""

@@ -6,7 +6,7 @@ from dandelion_pipeline.errors import ReleaseError, StoreUnavailable
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import Bundle, open_bundle
 from dandelion_pipeline.release.log import Release
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
 
 
 def promote(bundle: Bundle, *, who: str, why: str, forced: bool = False) -> Release:

@@ -1,1 +1,1 @@
-"""The object store (a local folder or S3) and the layout of the bucket."""
+"""The object store (a local folder or S3), the layout of the bucket, and what lies in it."""

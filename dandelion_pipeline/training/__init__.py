@@ -1,1 +1,4 @@
-"""From a data set to a model with its figures. The only room that knows torch."""
+"""From a data set to a trained network and the files that serve it.
+
+In: `dataset`. Out: `trained_model`: weights, ONNX graphs, golden examples, the learning curve.
+"""

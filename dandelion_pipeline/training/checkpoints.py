@@ -20,10 +20,10 @@ from safetensors.torch import load, save
 
 from dandelion_pipeline.errors import ExportError, ObjectDamaged, ObjectNotFound, PermanentError
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store, sha256_hex
+from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.history import EpochMetrics
-from dandelion_pipeline.training.train import Training
+from dandelion_pipeline.training.loop import Training
 
 FORMAT = 3
 """Change it with whatever `capture` writes, or with what an epoch does."""

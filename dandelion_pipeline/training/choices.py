@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from dandelion_pipeline.training.config import Imbalance, Mirror, TrainingConfig
-from dandelion_pipeline.training.data import TrainingPhotos
-from dandelion_pipeline.training.imbalance import Balance
-from dandelion_pipeline.training.mirror import may_mirror
+from dandelion_pipeline.training.inputs.imbalance import Balance
+from dandelion_pipeline.training.inputs.loading import TrainingPhotos
+from dandelion_pipeline.training.inputs.mirror import may_mirror
 
 
 @dataclass(frozen=True)

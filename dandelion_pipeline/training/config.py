@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dandelion_pipeline.images.preprocess import Preprocessing
+from dandelion_pipeline.images.decoding.preprocess import Preprocessing
 
 NO_WEIGHTS = "none"
 IMAGENET = "imagenet"
@@ -45,7 +45,7 @@ class Mirror(StrEnum):
     """Whether training crops are mirrored with probability ½."""
 
     AUTO = "auto"
-    """Unless mirror images carry other labels; `training.mirror` says how that is found out."""
+    """Unless mirror images carry other labels; `inputs.mirror` says how that is found out."""
 
     ON = "on"
     OFF = "off"
@@ -55,7 +55,7 @@ class Imbalance(StrEnum):
     """What is done about classes of very different size."""
 
     AUTO = "auto"
-    """What `training.imbalance` chooses by the sizes of the classes."""
+    """What `training.inputs.imbalance` chooses by the sizes of the classes."""
 
     NONE = "none"
     BALANCED_SAMPLING = "balanced_sampling"

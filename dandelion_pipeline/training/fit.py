@@ -9,8 +9,10 @@ import pyarrow as pa
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from dandelion_pipeline.dataset.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
 from dandelion_pipeline.errors import BundleError
-from dandelion_pipeline.images.preprocess import Preprocessing
+from dandelion_pipeline.images.decoding.preprocess import Preprocessing
+from dandelion_pipeline.networks.resnet import ARCHITECTURE
 from dandelion_pipeline.release.agreement import Agreement, GoldenExamples
 from dandelion_pipeline.release.bundle import digests
 from dandelion_pipeline.release.manifest import (
@@ -22,20 +24,22 @@ from dandelion_pipeline.release.manifest import (
     FileDigest,
     Form,
 )
-from dandelion_pipeline.storage.store import Store, sha256_hex
-from dandelion_pipeline.storage.tables import parquet_bytes
-from dandelion_pipeline.training.budget import Plan
+from dandelion_pipeline.storage.objects.store import Store, sha256_hex
+from dandelion_pipeline.storage.records.tables import parquet_bytes
 from dandelion_pipeline.training.checkpoints import Checkpoint
 from dandelion_pipeline.training.choices import Choices
 from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.data import load_prepared, load_training
-from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
-from dandelion_pipeline.training.export import Exported, compared_training_photos, export
+from dandelion_pipeline.training.export.onnx_graphs import (
+    Exported,
+    compared_training_photos,
+    export,
+)
 from dandelion_pipeline.training.history import EpochMetrics
-from dandelion_pipeline.training.network import ARCHITECTURE
+from dandelion_pipeline.training.initial_weights import starting_weights
+from dandelion_pipeline.training.inputs.loading import load_prepared, load_training
+from dandelion_pipeline.training.loop import Training, train
+from dandelion_pipeline.training.optimization.budget import Plan
 from dandelion_pipeline.training.pace import Outlook, outlook
-from dandelion_pipeline.training.train import Training, train
-from dandelion_pipeline.training.weights import starting_weights
 
 
 class TrainingRecord(BaseModel):
@@ -87,7 +91,7 @@ class TrainedModel:
 
     record: TrainingRecord
     files: Mapping[str, bytes]
-    """Two graphs, the weights and the golden examples, as `export.export` makes them."""
+    """Two graphs, the weights and the golden examples, as `onnx_graphs.export` makes them."""
 
     @property
     def onnx(self) -> bytes:
@@ -132,7 +136,7 @@ def fit(
 
     Args:
         store: where the photos lie.
-        dataset: as made by `training.dataset.build_dataset`.
+        dataset: as made by `dataset.dataset.build_dataset`.
         config: every knob.
         on_epoch: called after each round, see `budget.Plan`.
         on_resume: called with the rounds that need not be made again, if there are any.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class EpochMetrics:
     """One row of the learning curve; losses are mean cross-entropies in nats.
 
-    A row is of one round, see `training.budget`: a pass over the photos (an epoch) where that is
+    A row is of one round, see `budget`: a pass over the photos (an epoch) where that is
     neither very short nor very long.
     """
 

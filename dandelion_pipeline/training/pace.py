@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dandelion_pipeline.training.budget import Plan
 from dandelion_pipeline.training.choices import Choices
-from dandelion_pipeline.training.train import Training
+from dandelion_pipeline.training.loop import Training
+from dandelion_pipeline.training.optimization.budget import Plan
 
 _MINUTE = 60
 

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dandelion_pipeline.cli import app
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
 
 Dandelion = Callable[..., Result]
 

@@ -5,9 +5,9 @@ from dandelion_pipeline.release import bundle
 from dandelion_pipeline.release.manifest import CARD_HTML, CARD_MARKDOWN, ONNX_FILE
 from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.cli.conftest import Dandelion
-from dandelion_pipeline_tests.tiny_models import manifest, onnx_graph, put_bundle
+from dandelion_pipeline_tests.data.tiny_models import manifest, onnx_graph, put_bundle
 
 PAGE = "<!DOCTYPE html>\n<title>v1</title>\n"
 

@@ -8,9 +8,9 @@ from dandelion_pipeline.release.agreement import Agreement
 from dandelion_pipeline.release.decision import Criterion, decision_of, record
 from dandelion_pipeline.release.manifest import ONNX_FILE
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.cli.conftest import Dandelion
-from dandelion_pipeline_tests.tiny_models import SAMPLE, publish, put_bundle
+from dandelion_pipeline_tests.data.tiny_models import SAMPLE, publish, put_bundle
 
 
 @pytest.fixture

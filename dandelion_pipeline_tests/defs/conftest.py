@@ -9,12 +9,12 @@ import pytest
 from mlflow import MlflowClient
 
 from dandelion_pipeline.cli.pipeline import Pipeline
-from dandelion_pipeline.images.landing import import_photos
-from dandelion_pipeline.images.sample import SampleSpec
-from dandelion_pipeline.images.sources import open_source
+from dandelion_pipeline.images.sample.photos import SampleSpec
+from dandelion_pipeline.ingest.landing import import_photos
+from dandelion_pipeline.ingest.sources import open_source
 from dandelion_pipeline.settings import Settings, load_settings
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
 
 DAY = "2025-05-01"
 

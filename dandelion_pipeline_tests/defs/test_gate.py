@@ -6,23 +6,23 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from dandelion_pipeline.defs.registry import CHALLENGER, CHAMPION
-from dandelion_pipeline.defs.release import published_model
+from dandelion_pipeline.defs.assets.release import published_model
+from dandelion_pipeline.defs.mlflow.registry import CHALLENGER, CHAMPION
+from dandelion_pipeline.defs.mlflow.tracking import mlflow_tracking
 from dandelion_pipeline.defs.resources import StoreResource
-from dandelion_pipeline.defs.tracking import mlflow_tracking
 from dandelion_pipeline.errors import ModelRefused
+from dandelion_pipeline.evaluation.scores import score
+from dandelion_pipeline.gate.gate import CALIBRATED, GATE_CHECKS, NOT_WORSE, RECOGNISED, USEFUL
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle, put_files
 from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.settings import Settings
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.training.gate import CALIBRATED, GATE_CHECKS, NOT_WORSE, RECOGNISED, USEFUL
-from dandelion_pipeline.training.score import score
-from dandelion_pipeline_tests import tiny_models
-from dandelion_pipeline_tests.defs.test_published_model import given
-from dandelion_pipeline_tests.defs.test_registry import aliases, ask
-from dandelion_pipeline_tests.training.test_publish import challenger, coloured_dataset, published
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data import tiny_models
+from dandelion_pipeline_tests.defs.assets.test_published_model import given
+from dandelion_pipeline_tests.defs.mlflow.test_registry import aliases, ask
+from dandelion_pipeline_tests.gate.test_publish import challenger, coloured_dataset, published
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.errors import SettingsError, StoreDenied, StoreUnavailable
-from dandelion_pipeline_tests.seaweedfs import S3Server
+from dandelion_pipeline_tests.servers.seaweedfs import S3Server
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from dandelion_pipeline.release import log
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.processes import free_port, fresh_environment, running
-from dandelion_pipeline_tests.tiny_models import publish
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.tiny_models import publish
+from dandelion_pipeline_tests.servers.processes import free_port, fresh_environment, running
 
 DANDELION = str(Path(sys.executable).with_name("dandelion"))
 
@@ -67,7 +67,7 @@ class SmallApi:
 
     def running(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """A process of it, until the end of the block."""
-        command = [sys.executable, "-m", "serving.app"]
+        command = [sys.executable, "-m", "serving"]
         return running(command, url=f"{self.url}/readyz", env=self.environment)
 
 

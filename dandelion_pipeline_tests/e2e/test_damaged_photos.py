@@ -11,12 +11,12 @@ from itertools import islice
 import httpx
 import pytest
 
+from dandelion_pipeline_tests.data.tiny_models import photo
 from dandelion_pipeline_tests.e2e.conftest import SmallApi
-from dandelion_pipeline_tests.images.mutants import mutant, sound_files
-from dandelion_pipeline_tests.processes import MB, resident
+from dandelion_pipeline_tests.images.decoding.mutants import mutant, sound_files
+from dandelion_pipeline_tests.servers.processes import MB, resident
 from dandelion_pipeline_tests.serving.conftest import wait_until
-from dandelion_pipeline_tests.tiny_models import photo
-from serving.problems import MOST_FILES
+from serving.api.problems import MOST_FILES
 
 EACH = int(os.environ.get("DANDELION_MUTANTS", "12"))
 REFUSED = {413, 415, 422}

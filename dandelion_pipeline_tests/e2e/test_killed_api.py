@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from dandelion_pipeline.storage.predictions import read_predictions
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.predictions import read_predictions
+from dandelion_pipeline_tests.data.tiny_models import photo
 from dandelion_pipeline_tests.e2e.conftest import SmallApi
-from dandelion_pipeline_tests.processes import stop
-from dandelion_pipeline_tests.tiny_models import photo
+from dandelion_pipeline_tests.servers.processes import stop
 
 ROUNDS = int(os.environ.get("DANDELION_KILL_ROUNDS", "4"))
 CLIENTS = 4

@@ -16,15 +16,15 @@ import yaml  # type: ignore[import-untyped]
 from mlflow import MlflowClient
 
 from dandelion_pipeline.cli.pipeline import prepare_dagster_home
-from dandelion_pipeline.defs.pools import TRAINING_POOL
-from dandelion_pipeline.defs.tracking import EXPERIMENT, ensure_experiment
+from dandelion_pipeline.defs.mlflow.tracking import EXPERIMENT, ensure_experiment
+from dandelion_pipeline.defs.runs.pools import TRAINING_POOL
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import StoredObject
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import StoredObject
 from dandelion_pipeline_tests.defs.conftest import use_home
-from dandelion_pipeline_tests.defs.test_crashes import fill
-from dandelion_pipeline_tests.processes import free_port
+from dandelion_pipeline_tests.defs.runs.test_crashes import fill
+from dandelion_pipeline_tests.servers.processes import free_port
 from dandelion_pipeline_tests.serving.conftest import wait_until
 from dandelion_pipeline_tests.stack.code_server import code_server_at
 from dandelion_pipeline_tests.stack.services import Service, Services, running_services

@@ -16,20 +16,20 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from dandelion_pipeline.errors import BundleError, ObjectNotFound
-from dandelion_pipeline.images.intake import RAW_IMAGES, take_in
-from dandelion_pipeline.images.landing import import_photos
-from dandelion_pipeline.images.sources import SourcePhoto
+from dandelion_pipeline.ingest.intake import RAW_IMAGES, take_in
+from dandelion_pipeline.ingest.landing import import_photos
+from dandelion_pipeline.ingest.sources import SourcePhoto
 from dandelion_pipeline.release import bundle, log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import LARGE, Store, sha256_hex
-from dandelion_pipeline.storage.tables import read_table, write_table
-from dandelion_pipeline_tests import tiny_models
-from dandelion_pipeline_tests.fault_proxy import Fault, FaultProxy, fault_proxy
-from dandelion_pipeline_tests.killing import Job, Kill, Moment, UploadCutter, Victim
-from dandelion_pipeline_tests.seaweedfs import S3Server
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import LARGE, Store, sha256_hex
+from dandelion_pipeline.storage.records.tables import read_table, write_table
+from dandelion_pipeline_tests.data import tiny_models
+from dandelion_pipeline_tests.servers.fault_proxy import Fault, FaultProxy, fault_proxy
+from dandelion_pipeline_tests.servers.killing import Job, Kill, Moment, UploadCutter, Victim
+from dandelion_pipeline_tests.servers.seaweedfs import S3Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 

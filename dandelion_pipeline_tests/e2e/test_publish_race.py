@@ -14,9 +14,9 @@ from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests import tiny_models
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data import tiny_models
 
 pytestmark = pytest.mark.e2e
 

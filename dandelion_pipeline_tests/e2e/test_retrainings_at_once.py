@@ -7,13 +7,13 @@ from threading import Barrier
 
 import pytest
 
+from dandelion_pipeline.evaluation.scores import champion_version, score
+from dandelion_pipeline.gate.publish import publish_in_turn
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import put_files
 from dandelion_pipeline.release.decision import last_decision
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.training.publish import publish_in_turn
-from dandelion_pipeline.training.score import champion_version, score
-from dandelion_pipeline_tests.training.test_publish import (
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline_tests.gate.test_publish import (
     ORIGIN,
     challenger,
     coloured_dataset,

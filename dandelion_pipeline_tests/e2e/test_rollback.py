@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline_tests.processes import free_port, running
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline_tests.data.tiny_models import onnx_graph, photo, publish
+from dandelion_pipeline_tests.servers.processes import free_port, running
 from dandelion_pipeline_tests.serving.conftest import wait_until
-from dandelion_pipeline_tests.tiny_models import onnx_graph, photo, publish
 
 CLIENTS = 4
 
@@ -54,7 +54,7 @@ def load(environment: dict[str, str]) -> Iterator[Load]:
     publish(store, "bad", onnx_graph(flipped=True))  # calls dandelions grass
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    api = [sys.executable, "-m", "serving.app"]
+    api = [sys.executable, "-m", "serving"]
     with running(api, url=f"{url}/readyz", env={**environment, "DANDELION_API_PORT": str(port)}):
         load = Load(url)
         clients = [threading.Thread(target=load.ask) for _ in range(CLIENTS)]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from dandelion_pipeline_tests.data.tiny_models import photo
 from dandelion_pipeline_tests.e2e.conftest import DANDELION, Home
-from dandelion_pipeline_tests.tiny_models import photo
 
 pytestmark = pytest.mark.e2e
 

@@ -1,10 +1,10 @@
-"""Good and hostile visitors for a while; `python -m benchmarks.soak` is an hour of them."""
+"""Good and hostile visitors for a while; `python -m benchmarks.serving.soak` is an hour of them."""
 
 import asyncio
 
+from dandelion_pipeline_tests.browsers.visitors import Visitors
 from dandelion_pipeline_tests.e2e.conftest import SmallApi
-from dandelion_pipeline_tests.processes import MB, resident
-from dandelion_pipeline_tests.visitors import Visitors
+from dandelion_pipeline_tests.servers.processes import MB, resident
 
 
 def test_whoever_comes_gets_an_answer_and_leaves_nothing_behind(small_api: SmallApi) -> None:

@@ -10,13 +10,13 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from dandelion_pipeline.images.sample import SampleSpec, generate
+from dandelion_pipeline.images.sample.photos import SampleSpec, generate
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.manifest import Manifest
-from dandelion_pipeline_tests.browser import chromium_page, drop_photo, needs_chromium
+from dandelion_pipeline_tests.browsers.browser import chromium_page, drop_photo, needs_chromium
 from dandelion_pipeline_tests.defs.test_definitions import WALK
 from dandelion_pipeline_tests.e2e.conftest import DANDELION, Home
-from dandelion_pipeline_tests.processes import answers, free_port, running, stop
+from dandelion_pipeline_tests.servers.processes import answers, free_port, running, stop
 
 pytestmark = pytest.mark.e2e
 

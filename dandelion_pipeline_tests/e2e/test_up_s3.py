@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dandelion_pipeline.images.sample import SampleSpec, generate
-from dandelion_pipeline_tests.cli.test_store_choice import free_s3_port
+from dandelion_pipeline.images.sample.photos import SampleSpec, generate
+from dandelion_pipeline_tests.cli.store.test_choice import free_s3_port
 from dandelion_pipeline_tests.e2e.conftest import DANDELION, clean_env
-from dandelion_pipeline_tests.processes import (
+from dandelion_pipeline_tests.servers.processes import (
     free_port,
     listens,
     running,

@@ -12,10 +12,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from dandelion_pipeline_tests.data.tiny_models import photo
 from dandelion_pipeline_tests.e2e.conftest import SmallApi
-from dandelion_pipeline_tests.processes import stop
+from dandelion_pipeline_tests.servers.processes import stop
 from dandelion_pipeline_tests.serving.conftest import wait_until
-from dandelion_pipeline_tests.tiny_models import photo
 from serving.client import Client
 
 WORKERS = 3
@@ -94,7 +94,7 @@ def test_all_stop_in_order_when_told_to_and_no_row_of_the_log_is_lost(
     small_api: SmallApi,
 ) -> None:
     from dandelion_pipeline.storage import layout  # noqa: PLC0415
-    from dandelion_pipeline.storage.predictions import read_predictions  # noqa: PLC0415
+    from dandelion_pipeline.storage.records.predictions import read_predictions  # noqa: PLC0415
 
     with several(small_api) as watcher:
         pids = workers(watcher)

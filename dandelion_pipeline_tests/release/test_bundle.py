@@ -9,9 +9,9 @@ from dandelion_pipeline.release import bundle
 from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.release.manifest import ClassMetrics, DataSummary, Manifest, Metrics
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.sealed import seal
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.sealed import seal
 
 FILES = {"model.onnx": b"graph" * 100, "weights.safetensors": b"weights", "golden/1.json": b"{}"}
 

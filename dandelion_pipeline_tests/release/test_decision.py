@@ -13,8 +13,8 @@ from dandelion_pipeline.release.decision import (
 )
 from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.tiny_models import publish, put_bundle
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.tiny_models import publish, put_bundle
 
 HOLDS = Criterion(check="calibrated", says="it is", passed=True, value=0.02, bound=0.1)
 FAILS = Criterion(check="not_worse", says="9 photos lost", passed=False, value=0.01, bound=0.05)

@@ -3,7 +3,7 @@ import pytest
 
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.release.golden import Golden
-from dandelion_pipeline_tests.tiny_models import golden
+from dandelion_pipeline_tests.data.tiny_models import golden
 
 
 def test_golden_examples_read_back_as_they_were_written() -> None:

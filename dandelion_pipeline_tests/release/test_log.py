@@ -10,9 +10,9 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.release.promotion import promote as make_live
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.sealed import seal
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.tiny_models import manifest
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.sealed import seal
+from dandelion_pipeline_tests.data.tiny_models import manifest
 
 
 def candidate(store: Store, version: str) -> Bundle:

@@ -15,9 +15,9 @@ from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.release.manifest import ONNX_FILE
 from dandelion_pipeline.release.promotion import promote, rollback, standing
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.tiny_models import publish, put_bundle
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.tiny_models import publish, put_bundle
 
 
 def back(store: Store, to: str | None = None) -> Release:

@@ -12,12 +12,12 @@ import httpx
 import pytest
 import uvicorn
 
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests import tiny_models
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data import tiny_models
 from serving.app import create_app
-from serving.protocol import BoundedProtocol
-from serving.server import server_config
+from serving.middleware.connections import BoundedProtocol
+from serving.process.server import server_config
 from serving.settings import Settings
 
 StartApi = Callable[..., httpx.Client]

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import httpx
 
-from dandelion_pipeline.defs.airflow_api import Airflow
+from dandelion_pipeline.defs.airflow.client import Airflow
 from dandelion_pipeline.settings import Settings
-from dandelion_pipeline_tests.processes import free_port
+from dandelion_pipeline_tests.servers.processes import free_port
 from dandelion_pipeline_tests.stack.services import (
     Service,
     Services,

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dandelion_pipeline.images.sample import SampleSpec, generate
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.seaweedfs import S3Server, seaweedfs_command, takes_objects
+from dandelion_pipeline.images.sample.photos import SampleSpec, generate
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.tiny_models import GREEN, YELLOW, photo
+from dandelion_pipeline_tests.servers.seaweedfs import S3Server, seaweedfs_command, takes_objects
 from dandelion_pipeline_tests.stack.airflow_server import AirflowServer, airflow
 from dandelion_pipeline_tests.stack.postgres import Postgres, postgres, programs
 from dandelion_pipeline_tests.stack.services import (
@@ -21,7 +22,6 @@ from dandelion_pipeline_tests.stack.services import (
     running_services,
     wait,
 )
-from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "stack"

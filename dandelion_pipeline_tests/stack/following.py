@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from dandelion_pipeline.defs.airflow import airflow_sensor, data_ingestion
-from dandelion_pipeline.defs.automation import ingestion_job
-from dandelion_pipeline.defs.dataset import clean_images
-from dandelion_pipeline.defs.ingest import raw_images
+from dandelion_pipeline.defs.airflow.assets import airflow_sensor, data_ingestion
+from dandelion_pipeline.defs.assets.dataset import clean_images
+from dandelion_pipeline.defs.assets.ingest import raw_images
+from dandelion_pipeline.defs.automation.jobs import ingestion_job
 from dandelion_pipeline.defs.io_managers import TableIOManager
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.settings import load_settings

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT
 
-from dandelion_pipeline_tests.processes import free_port
+from dandelion_pipeline_tests.servers.processes import free_port
 from dandelion_pipeline_tests.stack.services import (
     Service,
     Services,

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from dandelion_pipeline_tests.processes import stop
+from dandelion_pipeline_tests.servers.processes import stop
 
 PATIENCE = 300
 LOOK_EVERY_S = 0.3

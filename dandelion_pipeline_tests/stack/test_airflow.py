@@ -9,12 +9,12 @@ import dagster as dg
 import httpx
 import pytest
 
-from dandelion_pipeline.defs import airflow as followed
-from dandelion_pipeline.defs.airflow import airflow_sensor
-from dandelion_pipeline.defs.airflow_api import FAILED, SUCCESS, Airflow
-from dandelion_pipeline.defs.airflow_runs import IDENTITY
+from dandelion_pipeline.defs.airflow import assets as followed
+from dandelion_pipeline.defs.airflow.assets import airflow_sensor
+from dandelion_pipeline.defs.airflow.client import FAILED, SUCCESS, Airflow
+from dandelion_pipeline.defs.airflow.runs import IDENTITY
 from dandelion_pipeline.errors import SettingsError
-from dandelion_pipeline.images.drop_folder import upload
+from dandelion_pipeline.ingest.drop_folder import upload
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline_tests.stack.conftest import SHARE, Stack
 from dandelion_pipeline_tests.stack.following import defs
@@ -229,7 +229,7 @@ def test_runs_come_in_the_order_of_their_ends_over_pages(
         run_day(stack, "2026-02-01")
     with stack.airflow.client() as client:
         whole = list(client.finished_runs(DAG, None))
-        monkeypatch.setattr("dandelion_pipeline.defs.airflow_api.PAGE", 2)
+        monkeypatch.setattr("dandelion_pipeline.defs.airflow.client.PAGE", 2)
         assert list(client.finished_runs(DAG, None)) == whole
         later = list(client.finished_runs(DAG, whole[1].end_date))
     assert [run.end_date for run in whole] == sorted(run.end_date for run in whole)

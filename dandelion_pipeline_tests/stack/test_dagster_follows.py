@@ -7,12 +7,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dandelion_pipeline.defs.airflow_api import SUCCESS
-from dandelion_pipeline.defs.airflow_runs import DATA_INGESTION, IDENTITY
+from dandelion_pipeline.defs.airflow.client import SUCCESS
+from dandelion_pipeline.defs.airflow.runs import DATA_INGESTION, IDENTITY
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.tables import read_table
-from dandelion_pipeline_tests.defs import daemon_ticks
-from dandelion_pipeline_tests.processes import free_port
+from dandelion_pipeline.storage.records.tables import read_table
+from dandelion_pipeline_tests.defs.automation import daemon_ticks
+from dandelion_pipeline_tests.servers.processes import free_port
 from dandelion_pipeline_tests.stack.airflow_server import READER
 from dandelion_pipeline_tests.stack.code_server import code_server_at
 from dandelion_pipeline_tests.stack.conftest import SHARE, Stack

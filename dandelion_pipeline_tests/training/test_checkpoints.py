@@ -13,20 +13,20 @@ import pyarrow as pa
 import pytest
 import torch
 
+from dandelion_pipeline.dataset.dataset import DatasetInfo
 from dandelion_pipeline.errors import ExportError, ObjectDamaged, TrackingUnavailable, TrainingError
 from dandelion_pipeline.release.manifest import WEIGHTS_FILE
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training import fit as fitting
 from dandelion_pipeline.training.checkpoints import Checkpoint, capture, restore
 from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.data import PreparedPhotos, TrainingPhotos
-from dandelion_pipeline.training.dataset import DatasetInfo
 from dandelion_pipeline.training.fit import TrainedModel, fit
 from dandelion_pipeline.training.history import EpochMetrics
-from dandelion_pipeline.training.train import Training, train
-from dandelion_pipeline_tests.training.conftest import TINY
+from dandelion_pipeline.training.inputs.loading import PreparedPhotos, TrainingPhotos
+from dandelion_pipeline.training.loop import Training, train
+from dandelion_pipeline_tests.data.small_data_set import TINY
 
 CONFIG = TrainingConfig(
     epochs=2, size=32, batch_size=6, rotation=10, erasing=0.5, mixing=0.5, device="cpu"

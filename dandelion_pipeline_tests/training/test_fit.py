@@ -7,20 +7,20 @@ import pytest
 import torch
 from safetensors.torch import load
 
+from dandelion_pipeline.dataset.dataset import TRAIN, VALIDATION, rows_of
 from dandelion_pipeline.errors import BundleError, TrainingError
-from dandelion_pipeline.images.preprocess import Preprocessing
+from dandelion_pipeline.images.decoding.preprocess import Preprocessing
+from dandelion_pipeline.networks.graphs import predict, predict_logits
+from dandelion_pipeline.networks.resnet import ServedNetwork, build_network
 from dandelion_pipeline.release.golden import GOLDEN_FILE, Golden
 from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, WEIGHTS_FILE
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.training.budget import batches_per_epoch
-from dandelion_pipeline.training.calibrate import fit_temperature
-from dandelion_pipeline.training.data import load_prepared
-from dandelion_pipeline.training.dataset import TRAIN, VALIDATION, rows_of
-from dandelion_pipeline.training.evaluate import predict, predict_logits
+from dandelion_pipeline.statistics.calibration import fit_temperature
+from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord, fit
 from dandelion_pipeline.training.history import EpochMetrics
-from dandelion_pipeline.training.network import ServedNetwork, build_network
-from dandelion_pipeline_tests.training.conftest import TINY
+from dandelion_pipeline.training.inputs.loading import load_prepared
+from dandelion_pipeline.training.optimization.budget import batches_per_epoch
+from dandelion_pipeline_tests.data.small_data_set import TINY
 
 
 @pytest.fixture(scope="module")

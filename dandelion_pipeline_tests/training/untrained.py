@@ -3,14 +3,14 @@
 import pyarrow as pa
 import torch
 
+from dandelion_pipeline.dataset.dataset import DatasetInfo
+from dandelion_pipeline.networks.resnet import ARCHITECTURE, build_network
 from dandelion_pipeline.release.bundle import digests
 from dandelion_pipeline.release.manifest import ONNX_FILE, WEIGHTS_FILE, DataSummary
-from dandelion_pipeline.training.dataset import DatasetInfo
-from dandelion_pipeline.training.export import export_weights
+from dandelion_pipeline.training.export.onnx_graphs import export_weights
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
-from dandelion_pipeline.training.network import ARCHITECTURE, build_network
-from dandelion_pipeline_tests import tiny_models
-from dandelion_pipeline_tests.training.conftest import TINY
+from dandelion_pipeline_tests.data import tiny_models
+from dandelion_pipeline_tests.data.small_data_set import TINY
 
 
 def untrained_model(dataset: pa.Table, *, architecture: str = ARCHITECTURE) -> TrainedModel:

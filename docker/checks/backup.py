@@ -17,7 +17,7 @@ SCRIPT = str(ROOT / "docker" / "backup.sh")
 _BUCKET = """\
 import hashlib, json
 from dandelion_pipeline.settings import load_settings
-from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.storage.objects.location import open_store
 store = open_store(load_settings().store)
 keys = sorted(entry.key for entry in store.list_objects(""))
 kept = [key for key in keys if not key.startswith("compute-logs/")]

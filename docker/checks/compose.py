@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 _PHOTOS = """\
 import io, sys, tarfile
-from dandelion_pipeline.images.sample import SampleSpec, generate
+from dandelion_pipeline.images.sample.photos import SampleSpec, generate
 spec = SampleSpec(per_class=int(sys.argv[1]), seed=int(sys.argv[2]))
 with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
     for label, name, data in generate(spec):

@@ -31,8 +31,8 @@ _LOOK = """\
 import json, sys
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.tables import read_table
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.records.tables import read_table
 store = open_store(load_settings().store)
 found = {}
 for day in sys.argv[1:]:

@@ -10,10 +10,10 @@ from time import perf_counter, sleep
 
 import streamlit as st
 
+from serving.api.schemas import BatchPrediction, BatchResult, Prediction, Problem
 from serving.client import ApiError, Client, ClientError
-from serving.schemas import BatchPrediction, BatchResult, Prediction, Problem
-from serving.webapp import words
-from serving.webapp.words import Words
+from serving.webapp.language import words
+from serving.webapp.language.words import Words
 
 AT_ONCE = 6
 """Photos of one request: of 20 MB each, they stay below what the API takes."""

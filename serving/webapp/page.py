@@ -5,9 +5,9 @@ See `connection` for the environment variables that it reads.
 
 import streamlit as st
 
-from serving.webapp.artwork import dandelion
-from serving.webapp.language import ENGLISH, LANGUAGES, say, speak
-from serving.webapp.style import STYLE
+from serving.webapp.components.artwork import dandelion
+from serving.webapp.components.style import STYLE
+from serving.webapp.language.choice import ENGLISH, LANGUAGES, say, speak
 from serving.webapp.views import live, model, try_it
 
 _LANGUAGE = "language"

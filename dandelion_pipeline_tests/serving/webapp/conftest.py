@@ -11,11 +11,11 @@ import pytest
 from playwright.sync_api import Page
 from streamlit.testing.v1 import AppTest
 
-from dandelion_pipeline.storage.location import open_store
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.browser import chromium_page
-from dandelion_pipeline_tests.processes import free_port, running
-from dandelion_pipeline_tests.tiny_models import publish
+from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.browsers.browser import chromium_page
+from dandelion_pipeline_tests.data.tiny_models import publish
+from dandelion_pipeline_tests.servers.processes import free_port, running
 from serving.webapp import page as page_module
 
 
@@ -51,7 +51,7 @@ class WebApp:
 
     def api(self) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """The API, until the end of the block."""
-        command = [sys.executable, "-m", "serving.app"]
+        command = [sys.executable, "-m", "serving"]
         return running(command, url=f"{self.api_url}/readyz", env=self._environment)
 
     def page(self) -> AbstractContextManager[subprocess.Popen[bytes]]:

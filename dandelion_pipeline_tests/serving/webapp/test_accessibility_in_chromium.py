@@ -6,14 +6,21 @@ from playwright.sync_api import Page, expect
 
 from dandelion_pipeline.release.manifest import CARD_HTML
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline_tests.browser import (
+from dandelion_pipeline_tests.browsers.browser import (
     drop_photo,
     drop_photos,
     needs_chromium,
     wait_until_drawn,
 )
+from dandelion_pipeline_tests.data.tiny_models import (
+    GREEN,
+    YELLOW,
+    calibration,
+    metrics,
+    photo,
+    publish,
+)
 from dandelion_pipeline_tests.serving.webapp.conftest import WebApp
-from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, calibration, metrics, photo, publish
 from serving.client import Client
 
 pytestmark = [pytest.mark.e2e, needs_chromium]

@@ -5,9 +5,15 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from dandelion_pipeline.images.intake import ACCEPTED, take_in
+from dandelion_pipeline.ingest.intake import ACCEPTED, take_in
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.tiny_models import (
+    GREEN,
+    YELLOW,
+    photo,
+    publish,
+)
 from dandelion_pipeline_tests.serving.conftest import StartApi
 from dandelion_pipeline_tests.serving.webapp.conftest import (
     OpenPage,
@@ -15,12 +21,6 @@ from dandelion_pipeline_tests.serving.webapp.conftest import (
     html,
     predictions,
     upload,
-)
-from dandelion_pipeline_tests.tiny_models import (
-    GREEN,
-    YELLOW,
-    photo,
-    publish,
 )
 
 

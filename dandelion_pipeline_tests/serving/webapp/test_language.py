@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from serving.webapp import page
-from serving.webapp.french import FRENCH
-from serving.webapp.language import clock, day, number, percent, say, speak, spoken
+from serving.webapp.language.choice import clock, day, number, percent, say, speak, spoken
+from serving.webapp.language.french import FRENCH
 
 FOLDER = Path(page.__file__).parent
 

@@ -1,17 +1,17 @@
 """Many photos at once: counted, listed, filtered, taken away."""
 
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.serving.conftest import StartApi
-from dandelion_pipeline_tests.serving.webapp.conftest import OpenPage, fine, html, predictions
-from dandelion_pipeline_tests.tiny_models import (
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.tiny_models import (
     GREEN,
     photo,
     publish,
 )
-from serving.schemas import ModelRef, Prediction
+from dandelion_pipeline_tests.serving.conftest import StartApi
+from dandelion_pipeline_tests.serving.webapp.conftest import OpenPage, fine, html, predictions
+from serving.api.schemas import ModelRef, Prediction
 from serving.webapp.answers import Outcome, Photo
-from serving.webapp.many import as_csv
-from serving.webapp.words import Words
+from serving.webapp.components.many import as_csv
+from serving.webapp.language.words import Words
 
 
 def test_many_photos_are_counted_and_listed_with_those_that_were_refused(

@@ -7,20 +7,11 @@ from PIL import Image
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
-from dandelion_pipeline.images.decode import decode
-from dandelion_pipeline.images.sample import is_sample
+from dandelion_pipeline.images.decoding.decode import decode
+from dandelion_pipeline.images.sample.photos import is_sample
 from dandelion_pipeline.release.manifest import DataSummary
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.images.encoded import encode
-from dandelion_pipeline_tests.processes import free_port
-from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
-from dandelion_pipeline_tests.serving.webapp.conftest import (
-    OpenPage,
-    fine,
-    html,
-    upload,
-)
-from dandelion_pipeline_tests.tiny_models import (
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.tiny_models import (
     GREEN,
     SAMPLE,
     YELLOW,
@@ -30,10 +21,19 @@ from dandelion_pipeline_tests.tiny_models import (
     photo,
     publish,
 )
-from serving.batching import Batcher, Busy
+from dandelion_pipeline_tests.images.encoded import encode
+from dandelion_pipeline_tests.servers.processes import free_port
+from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
+from dandelion_pipeline_tests.serving.webapp.conftest import (
+    OpenPage,
+    fine,
+    html,
+    upload,
+)
+from serving.inference.batching import Batcher, Busy
 from serving.webapp import answers
+from serving.webapp.components.pictures import preview
 from serving.webapp.examples import all_examples
-from serving.webapp.pictures import preview
 
 
 def test_a_photo_gets_its_label_percentages_and_the_version(

@@ -6,20 +6,20 @@ import dagster as dg
 import pytest
 from playwright.sync_api import Dialog, Page, Request, expect
 
-from dandelion_pipeline.defs.ingest import raw_images
+from dandelion_pipeline.defs.assets.ingest import raw_images
 from dandelion_pipeline.defs.io_managers import TableIOManager
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.tables import read_table
-from dandelion_pipeline_tests.browser import (
+from dandelion_pipeline.storage.records.tables import read_table
+from dandelion_pipeline_tests.browsers.browser import (
     chromium_page,
     drop_photo,
     drop_photos,
     needs_chromium,
     wait_until_drawn,
 )
+from dandelion_pipeline_tests.data.tiny_models import GREEN, YELLOW, photo, publish
 from dandelion_pipeline_tests.serving.webapp.conftest import WebApp
-from dandelion_pipeline_tests.tiny_models import GREEN, YELLOW, photo, publish
 from serving.client import Client
 
 pytestmark = [pytest.mark.e2e, needs_chromium]

@@ -10,11 +10,8 @@ from dandelion_pipeline.release.decision import Criterion, decision_of, record
 from dandelion_pipeline.release.manifest import CARD_HTML
 from dandelion_pipeline.release.promotion import rollback
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline_tests.processes import free_port
-from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
-from dandelion_pipeline_tests.serving.webapp.conftest import fine, html
-from dandelion_pipeline_tests.tiny_models import (
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.tiny_models import (
     GREEN,
     YELLOW,
     calibration,
@@ -23,7 +20,10 @@ from dandelion_pipeline_tests.tiny_models import (
     publish,
     put_bundle,
 )
-from serving.webapp.counters import Counters
+from dandelion_pipeline_tests.servers.processes import free_port
+from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
+from dandelion_pipeline_tests.serving.webapp.conftest import fine, html
+from serving.webapp.components.counters import Counters
 
 
 def model_page() -> None:

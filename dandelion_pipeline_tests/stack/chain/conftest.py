@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dandelion_pipeline_tests.processes import free_port
-from dandelion_pipeline_tests.seaweedfs import BUCKET
+from dandelion_pipeline_tests.servers.processes import free_port
+from dandelion_pipeline_tests.servers.seaweedfs import BUCKET
 from dandelion_pipeline_tests.stack.airflow_server import READER
 from dandelion_pipeline_tests.stack.chain.dagster_api import ENDED, Dagster
 from dandelion_pipeline_tests.stack.code_server import code_server_at
@@ -186,7 +186,7 @@ def _api(chain: Chain) -> Service:
         "DANDELION_API_KEYS": f"{secrets.token_hex(16)},{chain.key}",
     }
     is_ready = answers_at(chain.url("api") + "/healthz")
-    return Service("api", _python("serving.app"), environment, is_ready)
+    return Service("api", _python("serving"), environment, is_ready)
 
 
 def _page(chain: Chain) -> Service:

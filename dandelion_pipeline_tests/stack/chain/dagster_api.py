@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from dandelion_pipeline.defs.airflow_runs import DATA_INGESTION, IDENTITY
+from dandelion_pipeline.defs.airflow.runs import DATA_INGESTION, IDENTITY
 
 LOCATION = {"repositoryLocationName": "dandelion", "repositoryName": "__repository__"}
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")

@@ -9,9 +9,9 @@ from datetime import date, timedelta
 
 import httpx
 
+from dandelion_pipeline_tests.data.tiny_models import photo
 from dandelion_pipeline_tests.stack.chain.conftest import Chain
 from dandelion_pipeline_tests.stack.conftest import SHARE
-from dandelion_pipeline_tests.tiny_models import photo
 
 ASK_EVERY_S = 0.2
 

@@ -3,16 +3,16 @@
 from mlflow import MlflowClient
 from playwright.sync_api import expect
 
-from dandelion_pipeline.defs.tracking import EXPERIMENT
+from dandelion_pipeline.defs.mlflow.tracking import EXPERIMENT
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.tables import read_table
-from dandelion_pipeline_tests.browser import chromium_page, drop_photo, needs_chromium
+from dandelion_pipeline.storage.records.tables import read_table
+from dandelion_pipeline_tests.browsers.browser import chromium_page, drop_photo, needs_chromium
+from dandelion_pipeline_tests.data.tiny_models import photo
 from dandelion_pipeline_tests.stack.chain.conftest import DAG, DAYS, Chain
 from dandelion_pipeline_tests.stack.conftest import SHARE
 from dandelion_pipeline_tests.stack.services import wait
-from dandelion_pipeline_tests.tiny_models import photo
 from serving.client import ApiError, Client
 
 

@@ -3,14 +3,14 @@
 import subprocess
 import sys
 
-from dandelion_pipeline.images.intake import RAW_IMAGES
+from dandelion_pipeline.ingest.intake import RAW_IMAGES
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.store import Store
-from dandelion_pipeline.storage.tables import read_table
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.tables import read_table
+from dandelion_pipeline_tests.data.tiny_models import photo
 from dandelion_pipeline_tests.stack.chain.conftest import Chain
 from dandelion_pipeline_tests.stack.chain.dagster_api import ENDED, Run
 from dandelion_pipeline_tests.stack.services import wait
-from dandelion_pipeline_tests.tiny_models import photo
 
 DAYS = [FULL, EMPTY] = ["2025-05-01", "2025-05-02"]
 LATE = layout.landing_photo(FULL, "grass", "late.png")

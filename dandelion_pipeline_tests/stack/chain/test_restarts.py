@@ -8,7 +8,7 @@ from signal import SIGKILL, SIGTERM, Signals
 import pytest
 
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.tables import read_table
+from dandelion_pipeline.storage.records.tables import read_table
 from dandelion_pipeline_tests.stack.chain.conftest import DAG, Chain
 from dandelion_pipeline_tests.stack.chain.dagster_api import ENDED, Run
 from dandelion_pipeline_tests.stack.chain.incoming import (

@@ -1,6 +1,6 @@
 """The legacy DAG `data_ingestion`: each day gets its share of the drop folder.
 
-Airflow knows when, `dandelion_pipeline.images.drop_folder` knows what. Settings come from the
+Airflow knows when, `dandelion_pipeline.ingest.drop_folder` knows what. Settings come from the
 environment of the workers (the schedule from the DAG processor's too):
 
     DANDELION_DROP_FOLDER   holds one folder of photos for each class
@@ -24,8 +24,8 @@ from airflow.sdk import Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from dandelion_pipeline.errors import PermanentError, SettingsError
-from dandelion_pipeline.images.drop_folder import SHARE, scan, upload
-from dandelion_pipeline.storage.location import open_store
+from dandelion_pipeline.ingest.drop_folder import SHARE, scan, upload
+from dandelion_pipeline.storage.objects.location import open_store
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Pictures to try at once. They are generated, as `dandelion_pipeline.images.sample` does it."""
+"""Pictures to try at once. They are generated; see `images.sample`."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from serving.webapp.language import say
+from serving.webapp.language.choice import say
 
 LABELS = ("dandelion", "grass")
 """What they show; a model of other classes has no use for them."""

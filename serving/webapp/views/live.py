@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from serving.api.schemas import Activity
 from serving.client import Client, ClientError
-from serving.schemas import Activity
-from serving.webapp import cards, plots, tables, words
-from serving.webapp.connection import connect
-from serving.webapp.counters import Counters
-from serving.webapp.language import clock, number, percent, say, speak, spoken
+from serving.webapp.components import cards, plots, tables
+from serving.webapp.components.connection import connect
+from serving.webapp.components.counters import Counters
+from serving.webapp.language import words
+from serving.webapp.language.choice import clock, number, percent, say, speak, spoken
 
 _EVERY_SECONDS = 10
 _WINDOWS = (15, 60, 180)

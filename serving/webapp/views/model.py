@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from serving.api.schemas import ModelDetails, ModelInfo
 from serving.client import Client
-from serving.schemas import ModelDetails, ModelInfo
-from serving.webapp import cards, plots, tables
-from serving.webapp.connection import connect, model_or_notice, told_or_notice
-from serving.webapp.language import say
+from serving.webapp.components import cards, plots, tables
+from serving.webapp.components.connection import connect, model_or_notice, told_or_notice
+from serving.webapp.language.choice import say
 
 _PAGE_HEIGHT = 800
 

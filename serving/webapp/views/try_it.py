@@ -3,14 +3,16 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from serving.api.schemas import ModelInfo, Prediction
 from serving.client import Client
-from serving.schemas import ModelInfo, Prediction
-from serving.webapp import cards, examples, many, tables, words
+from serving.webapp import examples
 from serving.webapp.answers import Photo, ask, seconds_taken
-from serving.webapp.connection import connect, model_or_notice, told_or_notice
-from serving.webapp.correction import offer_correction
-from serving.webapp.language import say
-from serving.webapp.pictures import heated, preview
+from serving.webapp.components import cards, many, tables
+from serving.webapp.components.connection import connect, model_or_notice, told_or_notice
+from serving.webapp.components.correction import offer_correction
+from serving.webapp.components.pictures import heated, preview
+from serving.webapp.language import words
+from serving.webapp.language.choice import say
 
 _ENDINGS = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "heic", "heif", "avif", "tif", "tiff"]
 _PREVIEW_PIXELS = 900

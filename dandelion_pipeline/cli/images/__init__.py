@@ -1,0 +1,1 @@
+"""`dandelion images` and `dandelion classes`."""

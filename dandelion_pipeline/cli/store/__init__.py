@@ -1,0 +1,1 @@
+"""`dandelion store`, and the choice of a store for a command."""

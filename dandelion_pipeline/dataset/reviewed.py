@@ -1,0 +1,68 @@
+"""The photos of a data set: those of all days, as people want them."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dandelion_pipeline.dataset.checks import DatasetLimits, require
+from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, CLEAN_SCHEMA
+from dandelion_pipeline.dataset.cleaning.groups import with_groups
+from dandelion_pipeline.dataset.dataset import DatasetInfo
+from dandelion_pipeline.dataset.labels.class_names import name_now, renamed, renames
+from dandelion_pipeline.dataset.labels.reviews import apply, latest, reviews
+from dandelion_pipeline.dataset.settled import previewed
+from dandelion_pipeline.ingest.imports import annotations, last_imports
+from dandelion_pipeline.ingest.intake import real_labels
+from dandelion_pipeline.ingest.source_labels import annotated, follow_sources
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.tables import read_tables
+
+
+def reviewed(store: Store, photos: pa.Table) -> pa.Table:
+    """Photos of `CLEAN_SCHEMA` with the labels that sources and people give them.
+
+    A photo has the label under which its source holds it now; what a person decided about the
+    photo comes before that; and last, classes have the names that people gave them.
+
+    Returns:
+        The same columns, and ``user_group`` and ``user_split``, what sources say of each photo.
+
+    Raises:
+        ReviewError: a decision cannot be read.
+        ObjectDamaged: the record of an import cannot be read.
+    """
+    imports, decided = last_imports(store), latest(reviews(store))
+    confirmed = {sha256 for sha256, review in decided.items() if review.decision != "drop"}
+    photos = follow_sources(with_groups(photos), imports, confirmed)
+    photos = renamed(apply(photos, decided), renames(store))
+    return annotated(photos, annotations(imports))
+
+
+def all_photos(store: Store) -> pa.Table:
+    """The photos of all days, as `reviewed` gives them.
+
+    Raises:
+        ReviewError: a decision cannot be read.
+        ObjectDamaged: a table or the record of an import cannot be read.
+    """
+    keys = [o.key for o in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")]
+    return reviewed(store, read_tables(store, keys) if keys else CLEAN_SCHEMA.empty_table())
+
+
+def known_classes(store: Store) -> set[str]:
+    """The classes of all photos that were taken in and not generated, as they are called now."""
+    photos = all_photos(store)
+    labels = set(photos.filter(pc.invert(photos["is_sample"]))["label"].to_pylist())
+    decided = renames(store)
+    return labels or {name_now(label, decided) for label in real_labels(store)}
+
+
+def preview_dataset(store: Store, salt: str) -> DatasetInfo:
+    """What the data set of all clean photos would be, without writing anything.
+
+    Raises:
+        DatasetError: the photos do not make a data set.
+    """
+    made = previewed(store, all_photos(store), salt, DatasetLimits())
+    require(made.findings)
+    return made.dataset.info

@@ -1,0 +1,4 @@
+"""Which split each group of photos is in, for good.
+
+In: groups, labels and earlier assignments. Out: assignments.
+"""

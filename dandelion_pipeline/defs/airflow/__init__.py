@@ -1,0 +1,1 @@
+"""Airflow as Dagster sees it: its DAG as an asset, its runs as events."""

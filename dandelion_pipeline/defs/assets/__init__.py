@@ -1,0 +1,1 @@
+"""The assets of the pipeline, thin over functions that know no Dagster."""

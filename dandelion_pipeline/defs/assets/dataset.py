@@ -1,0 +1,179 @@
+"""`clean_images` and `dataset`: which photos are used, and for what."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+from pydantic import Field
+
+from dandelion_pipeline.dataset.checks import (
+    BLOCKING,
+    WARNING,
+    DatasetLimits,
+    warnings,
+)
+from dandelion_pipeline.dataset.checks import require as require_dataset
+from dandelion_pipeline.dataset.cleaning.acceptance import accepted
+from dandelion_pipeline.dataset.cleaning.batch_checks import DRIFTS, check_drift, failed, require
+from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, clean, near_duplicates_of, stop
+from dandelion_pipeline.dataset.cleaning.days import last_accepted, other_days, to_compare
+from dandelion_pipeline.dataset.dataset import TEST, rows_of, suspects_of
+from dandelion_pipeline.dataset.labels.suspects import with_label_check
+from dandelion_pipeline.dataset.report.build import write_report
+from dandelion_pipeline.dataset.reviewed import reviewed
+from dandelion_pipeline.dataset.settled import settled
+from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
+from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.previews import (
+    conflicts_table,
+    counts_table,
+    photos_preview,
+    suspects_table,
+)
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
+from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.images.measures.quality_limits import QualityLimits, usual_looks
+from dandelion_pipeline.images.near_duplicates.matches import NearDuplicates
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.records.tables import last_table
+
+PROGRESS_EVERY = 1_000
+
+
+class QualityConfig(dg.Config, QualityLimits):
+    """From where on a photo is too poor to learn from."""
+
+
+class CleanImagesConfig(dg.Config):
+    """The limits of each photo, and of the day's photos together."""
+
+    quality: QualityConfig = QualityConfig()
+    near_duplicates: NearDuplicates = Field(
+        default="auto",
+        description="Which photos share a group, and so a split: near-duplicates as the set's own "
+        "background tells them (auto), photos of equal pixels (exact), or none (off)",
+    )
+    batch: BatchConfig = BatchConfig()
+
+
+@dg.asset(
+    partitions_def=days,
+    check_specs=check_specs(CLEAN_IMAGES, DRIFTS),
+    io_manager_key="tables",
+    pool=INGESTION_POOL,
+    group_name="ingestion",
+    kinds={"python", "pillow", "parquet"},
+    owners=["team:ml"],
+)
+def clean_images(
+    context: dg.AssetExecutionContext,
+    config: CleanImagesConfig,
+    store: StoreResource,
+    raw_images: pa.Table,
+) -> Iterator[dg.Output[pa.Table] | dg.AssetCheckResult]:
+    """The accepted photos of a day, measured and grouped, and which are fit for training.
+
+    Of a day that is of another kind than the last one, none is kept until somebody accepts it.
+    """
+    opened, day = store.open(), context.partition_key
+
+    def progress(done: int, total: int) -> None:
+        if done % PROGRESS_EVERY == 0 or done == total:
+            context.log.info(f"{day}: {done} of {total} photos measured")
+
+    with transient_errors_retried(context):
+        before = last_table(opened, layout.table(CLEAN_IMAGES, day))
+        others = dict(other_days(opened, day))
+        table = clean(
+            opened,
+            raw_images,
+            before,
+            list(others.values()),
+            limits=config.quality,
+            near_duplicates=config.near_duplicates,
+            on_photo=progress,
+        )
+        acceptance = accepted(opened, day)
+    findings = check_drift(to_compare(table), last_accepted(others, day), config.batch)
+    if failed(findings) and acceptance is None:
+        table = stop(table, ", ".join(f.check for f in findings if not f.passed))
+    reasons = _counted(table["drop_reason"])
+    kept = reasons.pop("", 0)
+    context.log.info(f"{day}: {table.num_rows} photos, {kept} of them fit for training")
+    metadata: dict[str, Any] = {
+        "kept": kept,
+        "dropped": reasons,
+        "look poor, and are kept": usual_looks(table, table["drop_reason"], config.quality),
+        "by_label": _counted(table["label"]),
+        "groups": len(table["group"].unique()),
+        "near_duplicates": near_duplicates_of(table),
+    }
+    yield dg.Output(table, metadata=metadata)
+    yield from check_results(findings, DRIFTS, acceptance)
+    require(day, findings, acceptance)
+
+
+def _counted(column: pa.ChunkedArray) -> dict[str, int]:
+    return {str(one["values"]): one["counts"] for one in column.value_counts().to_pylist()}
+
+
+class DatasetConfig(dg.Config, DatasetLimits):
+    """What a data set has to be like; what stops it and what only warns is in docs/data.md."""
+
+
+@dg.asset(
+    check_specs=check_specs("dataset", BLOCKING, WARNING),
+    io_manager_key="tables",
+    group_name="training",
+    kinds={"python", "parquet"},
+    owners=["team:ml"],
+)
+def dataset(
+    context: dg.AssetExecutionContext,
+    config: DatasetConfig,
+    store: StoreResource,
+    clean_images: pa.Table,
+) -> Iterator[dg.Output[pa.Table] | dg.AssetCheckResult]:
+    """The photos of all days, each under one label and in one split that never changes.
+
+    Near-duplicates and groups of the user's own are in one split. What is assigned is kept in the
+    store; new groups go to the split that their class lacks. Decisions that people made about
+    photos are applied.
+    """
+    opened = store.open()
+    with transient_errors_retried(context):
+        photos = reviewed(opened, clean_images)
+        salt = store.settings.split_salt
+        checked = settled(opened, photos, salt, config)
+    made, findings = checked.dataset, checked.findings
+    yield from check_results(findings, BLOCKING)
+    require_dataset(findings)
+    for finding in warnings(findings):
+        context.log.warning(str(finding))
+    with transient_errors_retried(context):
+        used = with_label_check(opened, made.used)
+        report = write_report(opened, made, used, photos, findings, salt)
+        preview = photos_preview(opened, used)
+    info = made.info
+    context.log.info(
+        f"{used.num_rows} photos, classes {', '.join(info.classes)}"
+        + (f"; left out: {info.left_out}" if info.left_out else "")
+    )
+    yield dg.Output(
+        used,
+        metadata={
+            "counts": counts_table(info.counts),
+            "classes": info.classes,
+            "hash": info.hash,
+            "is_sample": info.is_sample,
+            "left_out": info.left_out,
+            "classes_left_out": info.classes_left_out,
+            "label_conflicts": conflicts_table(made.conflicts),
+            "test_photos": rows_of(used, TEST).num_rows,
+            "report": dg.MetadataValue.url(opened.address(report)),
+            "suspects": suspects_table(suspects_of(used)),
+            "preview": preview,
+        },
+    )

@@ -1,0 +1,63 @@
+"""`feedback`: what people said of the model's answers, and the photos that they gave."""
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.previews import feedback_table, landed_preview
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
+from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.ingest.feedback import FEEDBACK, by_model, gather
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.records.tables import last_table
+
+
+@dg.asset(
+    name=FEEDBACK,
+    partitions_def=days,
+    io_manager_key="tables",
+    pool=INGESTION_POOL,
+    group_name="ingestion",
+    kinds={"python", "parquet"},
+    owners=["team:ml"],
+)
+def feedback(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Output[pa.Table]:
+    """What people said of the answers of a day: right or wrong, and for which model.
+
+    Photos that were given with consent are taken in by `raw_images`, like all others.
+    """
+    opened, day = store.open(), context.partition_key
+    with transient_errors_retried(context):
+        table = gather(opened, day, last_table(opened, layout.table(FEEDBACK, day)))
+        given = table["photo"].drop_null().to_pylist()
+        preview = landed_preview(opened, given)
+    counts = by_model(table)
+    total = {word: sum(of[word] for of in counts.values()) for word in ("right", "wrong")}
+    context.log.info(f"{day}: {table.num_rows} said something, {total}, {len(given)} gave a photo")
+    corrected = table.filter(pc.not_equal(table["seen"], table["said"]))
+    return dg.Output(
+        table,
+        metadata={
+            **total,
+            "photos": len(given),
+            "models": feedback_table(counts),
+            "comments": _comments(corrected),
+            "preview": preview,
+        },
+    )
+
+
+def _comments(corrected: pa.Table) -> dg.MarkdownMetadataValue:
+    """What people wrote where the model was wrong."""
+    rows = [row for row in corrected.to_pylist() if row["comment"]]
+    lines = [f"- {row['seen']}, really {row['said']}: `{_plain(row['comment'])}`" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines[:_COMMENTS_SHOWN]) or "none")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("`", "'").split())
+
+
+_COMMENTS_SHOWN = 20

@@ -1,0 +1,149 @@
+"""Jobs, and when they run by themselves: daily ingestion, weekly training."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+import dagster as dg
+
+from dandelion_pipeline.dataset.reviewed import preview_dataset
+from dandelion_pipeline.defs.assets.dataset import clean_images, dataset
+from dandelion_pipeline.defs.assets.feedback import feedback
+from dandelion_pipeline.defs.assets.ingest import raw_images
+from dandelion_pipeline.defs.assets.release import published_model
+from dandelion_pipeline.defs.assets.training import evaluation, trained_model
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.errors import DatasetError, SettingsError, TransientError
+from dandelion_pipeline.ingest.feedback import waiting_feedback
+from dandelion_pipeline.ingest.intake import waiting_days
+from dandelion_pipeline.ingest.landing import is_ingested
+from dandelion_pipeline.release.live import live_bundle
+from dandelion_pipeline.settings import Settings
+from dandelion_pipeline.storage.objects.store import Store
+
+ingestion_job = dg.define_asset_job(
+    "ingestion_job",
+    selection=[raw_images, clean_images],
+    description="Take in the photos that landed on one day.",
+)
+
+feedback_job = dg.define_asset_job(
+    "feedback_job",
+    selection=[feedback],
+    description="Gather what people said of the answers of one day.",
+)
+
+training_job = dg.define_asset_job(
+    "training_job",
+    selection=[dataset, trained_model, evaluation, published_model],
+    description="Make a model of all clean photos, and publish it if it is good enough.",
+)
+
+
+def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """The schedules, at the times that the settings say. All run unless somebody stops them.
+
+    Raises:
+        SettingsError: a time is no cron expression.
+    """
+    _check_cron("DANDELION_INGEST_CRON", settings.ingest_cron)
+    _check_cron("DANDELION_TRAIN_CRON", settings.train_cron)
+
+    daily_ingestion_schedule = _day_by_day(
+        settings,
+        "daily_ingestion_schedule",
+        ingestion_job.name,
+        waiting_days,
+        nothing="no day has new files",
+        description="Takes in every day whose landing folder holds files that are new.",
+    )
+    daily_feedback_schedule = _day_by_day(
+        settings,
+        "daily_feedback_schedule",
+        feedback_job.name,
+        waiting_feedback,
+        nothing="nobody said anything new",
+        description="Gathers what people said of the answers of every day that has something new.",
+    )
+
+    @dg.schedule(
+        job=training_job,
+        cron_schedule=settings.train_cron,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Makes a model of all there is, and publishes it if it is good enough.",
+    )
+    def weekly_training_schedule(
+        context: dg.ScheduleEvaluationContext, store: StoreResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        opened = store.open()
+        try:
+            data_hash = preview_dataset(opened, settings.split_salt).hash
+            live = live_bundle(opened)
+        except (DatasetError, TransientError) as error:
+            return dg.SkipReason(str(error))
+        live_hash = live.manifest.data.hash if live else None
+        return weekly_request(context.scheduled_execution_time, data_hash, live_hash)
+
+    return [daily_ingestion_schedule, daily_feedback_schedule, weekly_training_schedule]
+
+
+def _day_by_day(
+    settings: Settings,
+    name: str,
+    job: str,
+    waiting: Callable[[Store], list[str]],
+    *,
+    nothing: str,
+    description: str,
+) -> dg.ScheduleDefinition:
+    """At the time of ingestion, a run for each day that waits; else a skip that says why."""
+
+    @dg.schedule(
+        name=name,
+        job_name=job,
+        cron_schedule=settings.ingest_cron,
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def schedule(
+        context: dg.ScheduleEvaluationContext, store: StoreResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        try:
+            days = waiting(store.open())
+        except TransientError as error:
+            yield dg.SkipReason(str(error))
+            return
+        requests = daily_requests(context.scheduled_execution_time, days)
+        yield from requests if requests else [dg.SkipReason(nothing)]
+
+    return schedule
+
+
+def daily_requests(tick: datetime, waiting: Sequence[str]) -> list[dg.RunRequest]:
+    """A run for each day that waits and that is looked at; one key for each tick and day."""
+    return [
+        dg.RunRequest(run_key=f"daily:{tick.isoformat()}:{day}", partition_key=day)
+        for day in waiting
+        if is_ingested(day)
+    ]
+
+
+def weekly_request(
+    tick: datetime, data_hash: str, live_hash: str | None
+) -> dg.RunRequest | dg.SkipReason:
+    """A run, unless the live model was trained on the very data set that there is now."""
+    if data_hash == live_hash:
+        return dg.SkipReason("the live model was trained on these photos; nothing is new")
+    return dg.RunRequest(run_key=f"weekly:{tick.isoformat()}")
+
+
+def _check_cron(name: str, cron: str) -> None:
+    try:
+        dg.ScheduleDefinition(job=training_job, cron_schedule=cron)
+    except dg.DagsterInvalidDefinitionError:
+        raise SettingsError(
+            f"setting {name}",
+            f"{cron!r} is no cron expression",
+            "Write five fields, such as 0 6 * * * for every day at 6",
+        ) from None

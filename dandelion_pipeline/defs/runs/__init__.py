@@ -1,0 +1,1 @@
+"""How runs are launched, limited, retried, recovered, and reported."""

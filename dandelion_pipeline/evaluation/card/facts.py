@@ -1,0 +1,126 @@
+"""What a model card says, and in which words; every figure was measured."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from dandelion_pipeline.dataset.dataset import VALIDATION
+from dandelion_pipeline.release.manifest import Calibration, Interval, Manifest
+from dandelion_pipeline.training.fit import TrainingRecord
+
+SLICED_BY = ("brightness", "shorter side", "format", "origin", "day")
+_FEW = 200
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card is made from."""
+
+    manifest: Manifest
+    """As it will be, without the files of the card itself."""
+
+    record: TrainingRecord
+    pictures: Mapping[str, bytes]
+    """As made by `pictures.evaluation_pictures`."""
+
+    @property
+    def limits(self) -> list[str]:
+        """What is known to be weak, or not known at all, in full sentences."""
+        return [*_of_data(self), *_of_classes(self.manifest), *_of_slices(self.manifest)]
+
+
+def _of_data(card: Card) -> Iterator[str]:
+    manifest, metrics = card.manifest, card.manifest.metrics
+    if manifest.data.is_sample:
+        yield "Its photos are generated: of real ones it knows nothing."
+    yield (
+        f"It names one of {len(manifest.classes)} classes whatever a photo shows; "
+        "there is no answer for none of them."
+    )
+    if metrics.accuracy_interval is not None and metrics.test_photos < _FEW:
+        yield (
+            f"It was tested on {metrics.test_photos} photos only: its accuracy on others of the "
+            f"same kind may be anything {between(metrics.accuracy_interval)}."
+        )
+    validation = sum(counts.get(VALIDATION, 0) for counts in manifest.data.counts.values())
+    yield f"Its temperature was fitted on {validation} validation photos."
+    if metrics.calibration is not None:
+        yield _of_calibration(metrics.calibration)
+        yield from _of_doubt(metrics.calibration)
+
+
+def _of_calibration(calibration: Calibration) -> str:
+    found = f"The calibration error of {calibration.ece:.3f}"
+    if calibration.ece > calibration.ece_at_most_by_chance:
+        return (
+            f"{found} is more than chance explains (at most "
+            f"{calibration.ece_at_most_by_chance:.3f}): its probabilities are not to be taken "
+            "at their word."
+        )
+    return (
+        f"{found} cannot be told from that of true probabilities, which show "
+        f"{calibration.ece_by_chance:.3f} on so few photos by chance alone."
+    )
+
+
+def _of_doubt(calibration: Calibration) -> Iterator[str]:
+    limit = calibration.unsure_below
+    if limit is None:
+        return
+    below = [one for one in calibration.bins if one.confidence < limit]
+    photos = sum(one.photos for one in below)
+    right = round(sum(one.accuracy * one.photos for one in below))
+    yield (
+        f"It is not sure below a confidence of {percent(limit)}: of {photos} such test photos it "
+        f"got {right} right. The web page says so."
+    )
+
+
+def _of_classes(manifest: Manifest) -> Iterator[str]:
+    metrics = manifest.metrics
+    label, weakest = min(metrics.per_class.items(), key=lambda item: item[1].recall)
+    if weakest.recall_interval is not None:
+        yield (
+            f"It is weakest at {label}: {percent(weakest.recall)} of {weakest.support} photos "
+            f"are found, {between(weakest.recall_interval)}."
+        )
+    mistakes = [
+        (count, given, said)
+        for given, row in zip(manifest.classes, metrics.confusion, strict=True)
+        for said, count in zip(manifest.classes, row, strict=True)
+        if given != said and count
+    ]
+    if mistakes:
+        count, given, said = max(mistakes, key=lambda mistake: mistake[0])
+        total = sum(mistake[0] for mistake in mistakes)
+        yield f"The most frequent mistake is {given} taken for {said}: {count} of {total}."
+
+
+def _of_slices(manifest: Manifest) -> Iterator[str]:
+    metrics = manifest.metrics
+    for part in metrics.slices:
+        if part.accuracy_interval and part.accuracy_interval[1] < metrics.accuracy:
+            yield (
+                f"It is weak where {part.by} is {part.name}: {percent(part.accuracy)} of "
+                f"{part.photos} photos, {between(part.accuracy_interval)}."
+            )
+    missing = [by for by in SLICED_BY if by not in {part.by for part in metrics.slices}]
+    if missing:
+        yield (
+            f"How it depends on {listed(missing)} is not known: the test photos are alike in that, "
+            "or too few differ."
+        )
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal."""
+    return f"{share:.1%}".replace("%", " %")
+
+
+def between(interval: Interval) -> str:
+    """An interval in words."""
+    return f"between {percent(interval[0])} and {percent(interval[1])}"
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

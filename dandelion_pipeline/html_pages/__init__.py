@@ -1,0 +1,1 @@
+"""HTML pages made of templates: the data report and the model card."""

@@ -1,0 +1,60 @@
+"""How a photo becomes the model's input. The manifest of every model carries these numbers."""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from dandelion_pipeline.images.decoding.decode import SHORTER_SIDE, decode
+
+
+class Preprocessing(BaseModel):
+    """The way from an upright RGB photo to the model's input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(ge=16, le=1024)
+    """Width and height of the model's input, in pixels."""
+
+    crop: float = Field(default=0.9, gt=0, le=1)
+    """The centred square that is kept, as a share of the photo's shorter side."""
+
+    shorter_side: int = Field(default=SHORTER_SIDE, ge=16)
+    """Pixels that the shorter side of a larger JPEG keeps at least when it is decoded. A manifest
+    that does not say so is of a time when it was the default."""
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Of the channels, on a scale from 0 to 1. Source: ImageNet, as in torchvision's presets."""
+
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    """Of the channels, like ``mean``. Both are applied inside the model's graph."""
+
+
+def pixels_of(data: bytes, preprocessing: Preprocessing) -> npt.NDArray[np.uint8]:
+    """Decode and prepare a photo.
+
+    Returns:
+        As `prepare`.
+
+    Raises:
+        ImageRefused: these bytes are no photo that we accept.
+    """
+    return prepare(decode(data, preprocessing.shorter_side).image, preprocessing)
+
+
+def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.uint8]:
+    """Crop and resize a photo.
+
+    Returns:
+        Pixels of shape ``(size, size, 3)``, 8-bit RGB: one row of the model's input.
+    """
+    width, height = image.size
+    side = min(width, height) * preprocessing.crop
+    left, top = (width - side) / 2, (height - side) / 2
+    square = image.resize(
+        (preprocessing.size, preprocessing.size),
+        Image.Resampling.BILINEAR,
+        box=(left, top, left + side, top + side),
+        reducing_gap=3.0,
+    )
+    return np.asarray(square, dtype=np.uint8)

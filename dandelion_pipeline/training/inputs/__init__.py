@@ -1,0 +1,4 @@
+"""Photos as the network gets them in training: loaded, augmented, sampled.
+
+In: photos of a split. Out: batches.
+"""

@@ -1,0 +1,58 @@
+"""What people said shows in Dagster, marked as feedback, and the photos that they gave with it."""
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dandelion_pipeline.defs.assets.feedback import feedback
+from dandelion_pipeline.defs.assets.ingest import raw_images
+from dandelion_pipeline.defs.io_managers import TableIOManager
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.tables import read_table
+from dandelion_pipeline_tests.data.tiny_models import GREEN, photo
+from dandelion_pipeline_tests.ingest.given_feedback import DAY, answer, say
+
+
+@pytest.fixture
+def metadata(store: Store) -> Any:  # noqa: ANN401
+    """Of both assets, after people said something and one of them gave a photo."""
+    key = layout.landing_photo(DAY, "grass", f"{layout.FEEDBACK_NAME}0123456789abcdef.png")
+    store.put(key, photo(GREEN, format="PNG"))
+    store.put(layout.landing_photo(DAY, "grass", "other.png"), photo((50, 120, 60), format="PNG"))
+    said = {"comment": "no `flower` |\n# at all", "photo": key, "model": "a|model"}
+    say(store, DAY, "grass", answer(store, DAY, "dandelion"), **said)
+    say(store, DAY, "grass", answer(store, DAY, "grass"))
+    resource = StoreResource(url=store.url)
+    result = dg.materialize(
+        [feedback, raw_images],
+        partition_key=DAY,
+        resources={"store": resource, "tables": TableIOManager(store=resource)},
+    )
+    assert result.success
+    events = (result.asset_materializations_for_node(node)[0] for node in ("feedback", RAW))
+    return [{name: value.value for name, value in event.metadata.items()} for event in events]
+
+
+RAW = "raw_images"
+
+
+def test_corrections_are_counted_and_shown_and_nothing_in_them_is_markdown(
+    metadata: Any,  # noqa: ANN401
+    store: Store,
+) -> None:
+    said, _ = metadata
+    assert (said["right"], said["wrong"], said["photos"]) == (1, 1, 1)
+    assert "| `a/model` | 0 | 1 | 0 |" in said["models"]
+    assert said["comments"] == "- dandelion, really grass: `no 'flower' | # at all`"
+    assert said["preview"].startswith("![photos that people gave](data:image/jpeg;base64,")
+    assert read_table(store, layout.table("feedback", DAY)).num_rows == 2
+
+
+def test_photos_that_were_given_are_taken_in_and_counted_as_feedback(
+    metadata: Any,  # noqa: ANN401
+) -> None:
+    _, raw = metadata
+    assert (raw["accepted"], raw["from feedback"]) == (2, 1)

@@ -1,0 +1,135 @@
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from dandelion_pipeline.definitions import defs
+from dandelion_pipeline.defs.automation.jobs import daily_requests, schedules, weekly_request
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.errors import SettingsError
+from dandelion_pipeline.ingest.feedback import FEEDBACK, gather
+from dandelion_pipeline.ingest.landing import today
+from dandelion_pipeline.settings import Settings, load_settings
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records.tables import write_table
+from dandelion_pipeline_tests.data.tiny_models import GREEN, photo
+from dandelion_pipeline_tests.ingest.given_feedback import say
+from dandelion_pipeline_tests.ingest.two_photos import DAY, NEXT, ingest
+
+TICK = datetime(2025, 5, 2, 6, tzinfo=UTC)
+TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+
+
+@pytest.mark.parametrize(
+    ("waiting", "asked"),
+    [
+        ([], []),
+        ([DAY], [DAY]),
+        ([DAY, NEXT], [DAY, NEXT]),
+        (["2024-12-31", DAY], [DAY]),  # before the first partition
+        ([today(), TOMORROW], [today()]),  # no partition yet
+    ],
+)
+def test_a_day_is_asked_for_if_it_waits_and_is_looked_at(
+    waiting: list[str], asked: list[str]
+) -> None:
+    requests = daily_requests(TICK, waiting)
+    assert [request.partition_key for request in requests] == asked
+    assert len({request.run_key for request in requests}) == len(asked)
+    later = daily_requests(TICK + timedelta(days=1), waiting)
+    assert {r.run_key for r in requests}.isdisjoint({r.run_key for r in later})
+    assert requests == daily_requests(TICK, waiting)
+
+
+@pytest.mark.parametrize("live", [None, "another hash"])
+def test_a_model_is_made_if_there_is_something_new(live: str | None) -> None:
+    request = weekly_request(TICK, "this hash", live)
+    assert isinstance(request, dg.RunRequest)
+    assert request == weekly_request(TICK, "this hash", live)
+    later = weekly_request(TICK + timedelta(days=7), "this hash", live)
+    assert isinstance(later, dg.RunRequest)
+    assert later.run_key != request.run_key
+
+
+def test_no_model_is_made_of_photos_that_made_the_live_one() -> None:
+    answer = weekly_request(TICK, "this hash", "this hash")
+    assert isinstance(answer, dg.SkipReason)
+
+
+def schedule(name: str, **settings: str) -> dg.ScheduleDefinition:
+    found = {s.name: s for s in schedules(Settings.model_validate(settings))}
+    return found[name]
+
+
+def test_times_and_zone_are_those_of_the_settings_and_both_run() -> None:
+    given = {"ingest_cron": "30 1 * * *", "train_cron": "0 4 * * 0", "timezone": "Europe/Berlin"}
+    daily = schedule("daily_ingestion_schedule", **given)
+    weekly = schedule("weekly_training_schedule", **given)
+    assert (daily.cron_schedule, weekly.cron_schedule) == ("30 1 * * *", "0 4 * * 0")
+    for each in (daily, weekly):
+        assert each.execution_timezone == "Europe/Berlin"
+        assert each.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+@pytest.mark.parametrize("name", ["ingest_cron", "train_cron"])
+@pytest.mark.parametrize("cron", ["", "daily", "61 * * * *", "* * *"])
+def test_a_time_that_makes_no_sense_names_the_setting(name: str, cron: str) -> None:
+    with pytest.raises(SettingsError, match=f"DANDELION_{name.upper()}.*no cron expression"):
+        schedules(Settings.model_validate({name: cron}))
+
+
+def test_a_zone_that_does_not_exist_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DANDELION_TIMEZONE", "Europe/Atlantis")
+    with pytest.raises(SettingsError, match=r"DANDELION_TIMEZONE.*Europe/Berlin"):
+        load_settings()
+
+
+def evaluated(name: str, resource: StoreResource) -> tuple[list[dg.RunRequest], str]:
+    """What a schedule asks for, and why it does not."""
+    with (
+        dg.instance_for_test() as instance,
+        dg.build_schedule_context(
+            instance=instance,
+            resources={"store": resource},
+            scheduled_execution_time=TICK,
+            repository_def=defs.get_repository_def(),
+        ) as context,
+    ):
+        tick = schedule(name).evaluate_tick(context)
+        return list(tick.run_requests or []), tick.skip_message or ""
+
+
+def test_the_daily_schedule_asks_for_the_days_of_the_store(store: Store) -> None:
+    resource = StoreResource(url=store.url)
+    assert evaluated("daily_ingestion_schedule", resource) == ([], "no day has new files")
+    store.put(layout.landing_photo(DAY, "grass", "1.jpg"), photo(GREEN))
+    (request,), _ = evaluated("daily_ingestion_schedule", resource)
+    assert request.partition_key == DAY
+    ingest(store)
+    assert evaluated("daily_ingestion_schedule", resource) == ([], "no day has new files")
+
+
+def test_days_of_which_people_said_something_new_are_gathered(store: Store) -> None:
+    resource = StoreResource(url=store.url)
+    assert evaluated("daily_feedback_schedule", resource) == ([], "nobody said anything new")
+    say(store, DAY, "grass")
+    (request,), _ = evaluated("daily_feedback_schedule", resource)
+    assert request.partition_key == DAY
+    write_table(store, layout.table(FEEDBACK, DAY), gather(store, DAY, None))
+    assert evaluated("daily_feedback_schedule", resource) == ([], "nobody said anything new")
+
+
+def test_without_photos_there_is_nothing_to_train_on(store: Store) -> None:
+    requests, why = evaluated("weekly_training_schedule", StoreResource(url=store.url))
+    assert requests == []
+    assert "there are no photos" in why
+
+
+def test_a_store_that_is_away_is_a_skip_with_the_reason() -> None:
+    keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
+    away = StoreResource.model_validate(
+        {"url": "s3://bucket", "endpoint_url": "http://127.0.0.1:9", "max_attempts": 1, **keys}
+    )
+    for name in ("daily_ingestion_schedule", "daily_feedback_schedule", "weekly_training_schedule"):
+        assert "AWS_ENDPOINT_URL" in evaluated(name, away)[1]

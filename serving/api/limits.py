@@ -1,0 +1,7 @@
+"""How large photos and requests may be."""
+
+MAX_PHOTO_BYTES = 20_000_000
+"""Of one photo: less than the pipeline takes in, for requests wait in memory and on slow lines."""
+
+MAX_BATCH_BYTES = 128_000_000
+"""Of all files of one request."""

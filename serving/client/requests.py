@@ -1,0 +1,109 @@
+"""What the clients can ask: a question says what is sent, and how the answer is read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from serving.api.schemas import (
+    Activity,
+    BatchPrediction,
+    Explanation,
+    FeedbackReceipt,
+    ModelDetails,
+    ModelInfo,
+    Prediction,
+    Readiness,
+    Refusals,
+    ReleaseHistory,
+)
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Question(Generic[Answer]):
+    """What is sent, and how the answer is read."""
+
+    method: str
+    path: str
+    read: Callable[[bytes], Answer]
+    """Raises `ValueError` where it is none."""
+
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+def predict(data: bytes, name: str) -> Question[Prediction]:
+    """One photo."""
+    return Question(
+        "POST", "/predict", Prediction.model_validate_json, {"files": {"file": (name, data)}}
+    )
+
+
+def predict_batch(photos: Sequence[tuple[str, bytes]]) -> Question[BatchPrediction]:
+    """Several."""
+    files = [("files", photo) for photo in photos]
+    return Question("POST", "/predict/batch", BatchPrediction.model_validate_json, {"files": files})
+
+
+def explain(data: bytes, name: str, label: str) -> Question[Explanation]:
+    """What it looked at."""
+    body: dict[str, Any] = {"files": {"file": (name, data)}, "data": {"label": label}}
+    return Question("POST", "/explain", Explanation.model_validate_json, body)
+
+
+def feedback(
+    prediction_id: str, label: str, comment: str, photo: bytes | None
+) -> Question[FeedbackReceipt]:
+    """What a photo really shows."""
+    said = {"prediction_id": prediction_id, "label": label, "comment": comment}
+    body: dict[str, Any] = {"data": {**said, "consent": str(photo is not None).lower()}}
+    if photo is not None:
+        body["files"] = {"file": ("photo", photo)}
+    return Question("POST", "/feedback", FeedbackReceipt.model_validate_json, body)
+
+
+def history(limit: int) -> Question[ReleaseHistory]:
+    """The release log."""
+    body = {"params": {"limit": limit}}
+    return Question("GET", "/models", ReleaseHistory.model_validate_json, body)
+
+
+def card(version: str) -> Question[str]:
+    """The card in Markdown."""
+    return Question("GET", f"{_of(version)}/card", bytes.decode)
+
+
+def card_page(version: str) -> Question[str]:
+    """The card as a page."""
+    return Question("GET", f"{_of(version)}/card.html", bytes.decode)
+
+
+def report_page(version: str) -> Question[str]:
+    """The data report as a page."""
+    return Question("GET", f"{_of(version)}/report.html", bytes.decode)
+
+
+def details(version: str) -> Question[ModelDetails]:
+    """How good a model is."""
+    return Question("GET", _of(version), ModelDetails.model_validate_json)
+
+
+def refusals(limit: int) -> Question[Refusals]:
+    """What the gate refused."""
+    return Question("GET", "/refusals", Refusals.model_validate_json, {"params": {"limit": limit}})
+
+
+def activity(minutes: int) -> Question[Activity]:
+    """What was answered of late."""
+    body = {"params": {"minutes": minutes}}
+    return Question("GET", "/activity", Activity.model_validate_json, body)
+
+
+def _of(version: str) -> str:
+    return f"/models/{quote(version, safe='')}"
+
+
+MODEL = Question("GET", "/model", ModelInfo.model_validate_json)
+METRICS = Question("GET", "/metrics", bytes.decode)
+READY = Question("GET", "/readyz", Readiness.model_validate_json)

@@ -1,0 +1,1 @@
+"""From the bytes of photos to probabilities: decoding, batches, the engine, explanations."""

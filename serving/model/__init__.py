@@ -1,0 +1,1 @@
+"""Which model answers: it follows the release log and swaps engines between two requests."""

@@ -1,0 +1,1 @@
+"""Processes and sockets: the server, its workers, threads and memory."""

@@ -1,0 +1,1 @@
+"""What was answered: metrics, the prediction log, recent activity."""

@@ -1,0 +1,95 @@
+"""Many photos at once: a table to sort, to filter and to take away."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+
+import streamlit as st
+
+from serving.api.schemas import Prediction
+from serving.webapp.answers import Outcome, Photo
+from serving.webapp.components import cards
+from serving.webapp.components.pictures import data_url, preview
+from serving.webapp.language.choice import say
+
+_THUMBNAIL_PIXELS = 96
+_KEPT_THUMBNAILS = 1_000
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would run, at the beginning of a cell."""
+
+
+def show(photos: Sequence[Photo], outcomes: Sequence[Outcome], limit: float | None) -> None:
+    """The answers, how many there are of each class, and a file of them.
+
+    Args:
+        photos: what was asked for.
+        outcomes: what came of each.
+        limit: the confidence below which the model is not sure.
+    """
+    seen = [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
+    counted = Counter(one.label for one in seen).most_common()
+    unsure = sum(limit is not None and one.confidence < limit for one in seen)
+    st.html(cards.summary(counted, unsure, len(outcomes) - len(seen)))
+    least = st.slider(say("Only answers that are at least so sure"), 0, 100, 0, format="%d %%")
+    chosen = [
+        (photo, outcome)
+        for photo, outcome in zip(photos, outcomes, strict=True)
+        if least == 0 or (isinstance(outcome, Prediction) and 100 * outcome.confidence >= least)
+    ]
+    st.dataframe(
+        [_row(photo, outcome) for photo, outcome in chosen],
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "Photo": st.column_config.ImageColumn(say("Photo"), width="small"),
+            "File": st.column_config.TextColumn(say("File")),
+            "Class": st.column_config.TextColumn(say("Class")),
+            "Sure": st.column_config.ProgressColumn(
+                say("Sure"), format="percent", min_value=0, max_value=1
+            ),
+            "Problem": (
+                st.column_config.TextColumn(say("Problem")) if len(seen) < len(outcomes) else None
+            ),
+        },
+    )
+    st.download_button(
+        say("Save as CSV"),
+        as_csv(chosen),
+        file_name="predictions.csv",
+        mime="text/csv; charset=utf-8",
+    )
+
+
+def as_csv(rows: Sequence[tuple[Photo, Outcome]]) -> str:
+    """A line for each photo: file, label, confidence, model version, why there is no answer.
+
+    A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
+    Injection").
+    """
+    target = io.StringIO()
+    lines = csv.writer(target)
+    lines.writerow(["file", "label", "confidence", "model_version", "problem"])
+    for photo, outcome in rows:
+        if isinstance(outcome, Prediction):
+            version, confidence = outcome.model.version, f"{outcome.confidence:.6f}"
+            cells = [photo.name, outcome.label, confidence, version, ""]
+        else:
+            cells = [photo.name, "", "", "", outcome.title]
+        lines.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+    return target.getvalue()
+
+
+def _row(photo: Photo, outcome: Outcome) -> dict[str, object]:
+    if isinstance(outcome, Prediction):
+        picture = _thumbnail(photo.sha256, photo.data)
+        label, sure, problem = outcome.label, outcome.confidence, ""
+    else:
+        picture, label, sure, problem = None, "", None, outcome.title
+    return {"Photo": picture, "File": photo.name, "Class": label, "Sure": sure, "Problem": problem}
+
+
+@st.cache_data(max_entries=_KEPT_THUMBNAILS, show_spinner=False)
+def _thumbnail(sha256: str, _data: bytes) -> str:
+    """The address of a small picture; kept by the digest, for all visitors."""
+    return data_url(preview(_data, _THUMBNAIL_PIXELS))
