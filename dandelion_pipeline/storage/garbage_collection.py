@@ -1,6 +1,6 @@
 """What a store holds that nobody needs, and what is damaged: the shared part.
 
-Photos and models have `garbage_collection` modules of their own, since only they know what is needed.
+Photos and models have `garbage_collection` modules of their own, which know what is needed.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The served graph in 8-bit integers: ONNX Runtime's static quantisation, calibrated on photos.
 
 Source: Jacob et al. 2018, arXiv:1712.05877, as ONNX Runtime does it (QDQ, one scale for each
-channel of the weights). Input, output and normalisation stay as `onnx_graphs.export_onnx` makes them.
+channel of the weights). Input, output and normalisation are those of `onnx_graphs.export_onnx`.
 """
 
 import logging
