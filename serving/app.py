@@ -19,13 +19,13 @@ from serving.inference.batching import Batcher
 from serving.inference.explain import Explainer
 from serving.middleware.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
 from serving.middleware.keys import Keys
-from serving.middleware.limits import BodyLimitMiddleware, RoomMiddleware
+from serving.middleware.limits import AdmissionMiddleware, BodyLimitMiddleware
 from serving.middleware.origin import OriginMiddleware
 from serving.middleware.rate import RateMiddleware
 from serving.middleware.request_id import RequestIdMiddleware
 from serving.middleware.security_headers import SecurityHeadersMiddleware
 from serving.model.follower import Models
-from serving.model.offline_copy import KeptModel
+from serving.model.offline_copy import OfflineCopy
 from serving.records.activity import RecentAnswers
 from serving.records.log.writer import PredictionLog
 from serving.records.metrics import Metrics, MetricsMiddleware
@@ -101,7 +101,7 @@ def create_app(settings: Settings, member: Member = ALONE) -> FastAPI:
     for router in routes.GUARDED:
         app.include_router(router, dependencies=DOCUMENTED_KEYS if settings.asks_for_keys else [])
     answer_errors_with_problems(app)
-    app.add_middleware(RoomMiddleware, batcher=batcher)
+    app.add_middleware(AdmissionMiddleware, batcher=batcher)
     app.add_middleware(BodyLimitMiddleware)
     keys = Keys((key.get_secret_value() for key in settings.api_keys), settings.api_keys_file)
     app.add_middleware(ApiKeyMiddleware, keys=keys)
@@ -114,11 +114,11 @@ def create_app(settings: Settings, member: Member = ALONE) -> FastAPI:
     return app
 
 
-def _kept(settings: Settings, *, keeps: bool) -> KeptModel | None:
+def _kept(settings: Settings, *, keeps: bool) -> OfflineCopy | None:
     """Nothing is gained by a copy of what lies on this machine already."""
     if settings.store.startswith("file:"):
         return None
-    return KeptModel(_serving_folder(settings) / "model", keeps=keeps)
+    return OfflineCopy(_serving_folder(settings) / "model", keeps=keeps)
 
 
 def _prediction_log(settings: Settings, store: Store) -> PredictionLog | None:

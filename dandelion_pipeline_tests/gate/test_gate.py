@@ -18,8 +18,8 @@ from dandelion_pipeline.gate.gate import (
     RECOGNISED,
     USEFUL,
     Challenger,
+    Champion,
     GateLimits,
-    Opponent,
     decide,
     surely_better,
 )
@@ -38,21 +38,21 @@ GOOD = Challenger(
 )
 SAMPLE = replace(GOOD, is_sample=True)
 MISSING = None
-BROKEN = Opponent("v1", is_sample=None, damage="file model.onnx: it is missing")
-OTHER_CLASSES = Opponent("v1", is_sample=False)
+BROKEN = Champion("v1", is_sample=None, damage="file model.onnx: it is missing")
+OTHER_CLASSES = Champion("v1", is_sample=False)
 
 
 def real(
     lost: int, gained: int, photos: int = 74, grass: tuple[int, int] | None = None
-) -> Opponent:
+) -> Champion:
     """Photos lost and gained: of grass as given, and else shared by both classes."""
     of_grass = Changes(*(grass or (lost // 2, gained // 2)), photos // 2)
     rest = Changes(lost - of_grass.lost, gained - of_grass.gained, photos - photos // 2)
     classes = {"dandelion": rest, "grass": of_grass}
-    return Opponent("v1", is_sample=False, pairs=Pairs(Changes(lost, gained, photos), classes))
+    return Champion("v1", is_sample=False, pairs=Pairs(Changes(lost, gained, photos), classes))
 
 
-def off_by(error: float) -> Opponent:
+def off_by(error: float) -> Champion:
     return replace(real(0, 0), calibration=CalibrationError(error, 0.1))
 
 
@@ -61,7 +61,7 @@ def answers(**classes: tuple[int, int, int]) -> Challenger:
     return replace(GOOD, recalls={label: Recall(*counts) for label, counts in classes.items()})
 
 
-def toy(lost: int, gained: int) -> Opponent:
+def toy(lost: int, gained: int) -> Champion:
     return replace(real(lost, gained), is_sample=True)
 
 
@@ -186,7 +186,7 @@ def says(criteria: list[Criterion], check: str) -> str:
     ],
 )
 def test_the_gate_decides_and_says_why(
-    challenger: Challenger, champion: Opponent | None, against: set[str], check: str, words: str
+    challenger: Challenger, champion: Champion | None, against: set[str], check: str, words: str
 ) -> None:
     criteria = decide(challenger, champion, LIMITS)
     assert list(dict.fromkeys(criterion.check for criterion in criteria)) == list(GATE_CHECKS)
@@ -247,7 +247,7 @@ def test_a_loss_that_luck_explains_is_a_warning_if_it_is_large() -> None:
 def test_small_classes_are_compared_together() -> None:
     rare = {f"rare {i}": Changes(1, 0, 5) for i in range(12)}
     classes = {"common": Changes(0, 12, 900), **rare}
-    champion = Opponent("v1", False, pairs=Pairs(Changes(12, 12, 960), classes))
+    champion = Champion("v1", False, pairs=Pairs(Changes(12, 12, 960), classes))
     criteria = decide(GOOD, champion, LIMITS)
     assert failed(criteria) == {RECOGNISED}
     assert "of 60 photos of 12 small classes, 12 fewer" in says(criteria, RECOGNISED)

@@ -12,7 +12,7 @@ from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.storage.objects.store import Store
 from serving.model.engine import Engine
-from serving.model.offline_copy import KeptModel
+from serving.model.offline_copy import OfflineCopy
 from serving.model.proof import proven_engine
 from serving.settings import Precision
 from serving.threads import step_back
@@ -66,7 +66,7 @@ class Models:
         store: Store,
         *,
         precision: Precision = "auto",
-        kept: KeptModel | None = None,
+        kept: OfflineCopy | None = None,
         threads: int | None = None,
     ) -> None:
         self._store = store

@@ -22,7 +22,7 @@ from serving.model.proof import proven_engine
 _log = logging.getLogger(__name__)
 
 
-class KeptModel:
+class OfflineCopy:
     """A copy of one model.
 
     Args:

@@ -20,7 +20,7 @@ from dandelion_pipeline.ingest.sources.placing import Placed
 from dandelion_pipeline.storage.objects import listing
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 
 _CONCURRENCY = 8
 
@@ -50,7 +50,9 @@ class BucketSource:
 
     def __iter__(self) -> Iterator[SourcePhoto]:
         with _translated():
-            for placed, data in run_ahead(self._read, self.placed, concurrency=_CONCURRENCY):
+            for placed, data in ordered_parallel_map(
+                self._read, self.placed, concurrency=_CONCURRENCY
+            ):
                 if isinstance(data, str):
                     self.notes.odd[placed.entry.path] = data
                     continue

@@ -399,7 +399,7 @@ def test_who_is_not_there_is_not_waited_for(embedded: Settings, folder: Store) -
 def test_silence_is_given_up(
     embedded: Settings, folder: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert timeouts.PROBE_S < registry.PATIENCE_S < 15
+    assert timeouts.PROBE_S < registry.TIMEOUT_S < 15
     monkeypatch.setattr(timeouts, "PROBE_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listening:  # accepts, and never answers
         uri = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -411,7 +411,7 @@ def test_silence_is_given_up(
 def test_a_server_that_hangs_later_is_given_up_too(
     embedded: Settings, folder: Store, monkeypatch: pytest.MonkeyPatch, health: int
 ) -> None:
-    monkeypatch.setattr(registry, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(registry, "TIMEOUT_S", 1.0)
     with a_server_that(health) as uri:
         message, seconds = refused(embedded.model_copy(update={"mlflow_tracking_uri": uri}), folder)
     assert "it took more than 1 seconds" in message
@@ -437,7 +437,7 @@ def test_a_locked_database_is_given_up(
     publish(folder, "first")
     mirror(embedded, folder)
     publish(folder, "second")
-    monkeypatch.setattr(registry, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(registry, "TIMEOUT_S", 1.0)
     with closing(sqlite3.connect(embedded.folder / "mlflow.db")) as other:
         other.execute("BEGIN IMMEDIATE")
         message, seconds = refused(embedded, folder)

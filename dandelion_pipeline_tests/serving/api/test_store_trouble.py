@@ -11,7 +11,7 @@ from dandelion_pipeline_tests.servers.fault_proxy import Fault, FaultProxy, Requ
 from dandelion_pipeline_tests.servers.seaweedfs import S3Server
 from dandelion_pipeline_tests.serving.conftest import api_on, wait_until
 
-PATIENCE = 60  # a hung store is given up after some 13 seconds
+TIMEOUT = 60  # a hung store is given up after some 13 seconds
 
 
 class Trouble:
@@ -65,10 +65,10 @@ def test_while_the_store_is_away_the_loaded_model_answers_and_the_api_says_so(
 ) -> None:
     assert_it_answers(api, current=True)
     trouble.fault = fault
-    wait_until(lambda: metric(api, "dandelion_store_reachable") == 0, PATIENCE)
+    wait_until(lambda: metric(api, "dandelion_store_reachable") == 0, TIMEOUT)
     assert_it_answers(api, current=False)
     trouble.fault = None
-    wait_until(lambda: metric(api, "dandelion_store_reachable") == 1, PATIENCE)
+    wait_until(lambda: metric(api, "dandelion_store_reachable") == 1, TIMEOUT)
     assert_it_answers(api, current=True)
 
 
@@ -82,8 +82,8 @@ def test_an_emptied_store_takes_no_model_away(api: httpx.Client, s3_url: str) ->
     store = open_store(s3_url)
     for found in list(store.list_objects("")):
         store.delete(found.key)
-    wait_until(lambda: metric(api, "dandelion_model_current") == 0, PATIENCE)
+    wait_until(lambda: metric(api, "dandelion_model_current") == 0, TIMEOUT)
     assert api.post("/predict", files={"file": photo()}).json()["model"]["version"] == "first"
     assert api.get("/readyz").json()["current"] is False
     # The look that met it half emptied was told of an entry that was gone when it read it.
-    wait_until(lambda: metric(api, "dandelion_store_reachable") == 1, PATIENCE)
+    wait_until(lambda: metric(api, "dandelion_store_reachable") == 1, TIMEOUT)

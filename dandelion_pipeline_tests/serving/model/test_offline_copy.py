@@ -11,7 +11,7 @@ from dandelion_pipeline.storage.objects.location import S3Options, open_store
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.data.tiny_models import golden, onnx_graph, photo, publish
 from serving.model.follower import Models
-from serving.model.offline_copy import KeptModel
+from serving.model.offline_copy import OfflineCopy
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def away() -> Store:
 
 
 def started(store: Store, folder: Path) -> Models:
-    models = Models(store, kept=KeptModel(folder))
+    models = Models(store, kept=OfflineCopy(folder))
     models.look()
     return models
 

@@ -212,7 +212,7 @@ def test_a_server_that_hangs_is_given_up_and_a_second_run_completes(
     proxy: FaultProxy, store: Store, direct: Store
 ) -> None:
     jobs: list[Job] = [Ingest(), Publish()]
-    proxy.faults = lambda r: Fault.HANG if r.method == "GET" else None  # puts have more patience
+    proxy.faults = lambda r: Fault.HANG if r.method == "GET" else None  # puts have a longer timeout
     failures = both_at_once(store, jobs)
     assert [type(failure) for failure in failures] == [StoreUnavailable, StoreUnavailable]
     assert proxy.struck(Fault.HANG)
