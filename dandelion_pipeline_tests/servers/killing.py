@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline_tests.servers.fault_proxy import Fault, Request
+from dandelion_pipeline_tests.servers.fault_plans import Fault, Request
 
 TIMEOUT = 60  # seconds until a victim must have died
 

@@ -26,7 +26,7 @@ from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline_tests.data.clean_rows import clean_table
 from dandelion_pipeline_tests.data.tiny_models import CLASSES
-from dandelion_pipeline_tests.defs.mlflow.test_registry import aliases, ask
+from dandelion_pipeline_tests.defs.mlflow.registered import aliases, ask
 from dandelion_pipeline_tests.gate.test_publish import challenger, coloured
 from dandelion_pipeline_tests.servers.processes import free_port, running, signal_family
 

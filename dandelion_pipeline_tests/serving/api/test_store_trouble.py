@@ -7,7 +7,8 @@ import pytest
 
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline_tests.data.tiny_models import photo, publish
-from dandelion_pipeline_tests.servers.fault_proxy import Fault, FaultProxy, Request, fault_proxy
+from dandelion_pipeline_tests.servers.fault_plans import Fault, Request
+from dandelion_pipeline_tests.servers.fault_proxy import FaultProxy, fault_proxy
 from dandelion_pipeline_tests.servers.seaweedfs import S3Server
 from dandelion_pipeline_tests.serving.conftest import api_on, wait_until
 

@@ -14,6 +14,7 @@ from serving.inference.batching import Batcher
 from serving.inference.explain import Explainer
 from serving.model.follower import LiveModel, Models
 from serving.records.activity import RecentAnswers
+from serving.records.log.writer import PredictionLog
 from serving.records.metrics import Metrics
 from serving.records.team import TeamMetrics
 
@@ -29,8 +30,13 @@ class Services:
     team_metrics: TeamMetrics
     explainer: Explainer
     recent: RecentAnswers
-    listeners: tuple[Listener, ...] = ()
-    """Who is told of every answer before it is sent."""
+    predictions: PredictionLog | None = None
+    """None if answers are not kept."""
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """What is told of every answer before it is sent."""
+        return (self.metrics.tell, *([self.predictions.tell] if self.predictions else []))
 
 
 # These two wait for nothing; were they no coroutines, FastAPI would send each to a thread and back.
