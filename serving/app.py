@@ -25,7 +25,7 @@ from serving.middleware.origin import OriginMiddleware
 from serving.middleware.rate import RateMiddleware
 from serving.middleware.request_id import RequestIdMiddleware
 from serving.middleware.security_headers import SecurityHeadersMiddleware
-from serving.model.follower import Models
+from serving.model.follower import ModelFollower
 from serving.model.offline_copy import OfflineCopy
 from serving.records.activity import RecentAnswers
 from serving.records.log.writer import PredictionLog
@@ -53,8 +53,13 @@ def create_app(settings: Settings, member: Member = ALONE) -> FastAPI:
         SettingsError: the store's address makes no sense.
     """
     store = open_store(settings.store)
-    kept = _kept(settings, keeps=member.index == 0)
-    models = Models(store, precision=settings.precision_wanted, kept=kept, threads=member.threads)
+    offline_copy = _offline_copy(settings, keeps=member.index == 0)
+    models = ModelFollower(
+        store,
+        precision=settings.precision_wanted,
+        offline_copy=offline_copy,
+        threads=member.threads,
+    )
     batcher = Batcher(settings.queue, settings.deadline_seconds, member.threads)
     predictions = _prediction_log(settings, store)
     metrics = Metrics(models, batcher, predictions)
@@ -124,7 +129,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(RequestIdMiddleware)  # added last: a request meets it first
 
 
-def _kept(settings: Settings, *, keeps: bool) -> OfflineCopy | None:
+def _offline_copy(settings: Settings, *, keeps: bool) -> OfflineCopy | None:
     """Nothing is gained by a copy of what lies on this machine already."""
     if settings.store.startswith("file:"):
         return None

@@ -1,6 +1,6 @@
 """The gate: whether a challenger may take the champion's place.
 
-Pure decisions on figures. Where the figures come from is `judge`'s business. What is surely wrong
+Pure decisions on figures, which come from `comparison`. What is surely wrong
 stops a model; what may be luck is a warning (docs/adr/0042).
 """
 

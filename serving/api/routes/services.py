@@ -12,7 +12,7 @@ from serving.api.schemas import Problem
 from serving.inference.answers import Listener
 from serving.inference.batching import Batcher
 from serving.inference.explain import Explainer
-from serving.model.follower import LiveModel, Models
+from serving.model.follower import LiveModel, ModelFollower
 from serving.records.activity import RecentAnswers
 from serving.records.log.writer import PredictionLog
 from serving.records.metrics import Metrics
@@ -24,7 +24,7 @@ class Services:
     """What the routes need; an application carries one of these in its state."""
 
     store: Store
-    models: Models
+    models: ModelFollower
     batcher: Batcher
     metrics: Metrics
     team_metrics: TeamMetrics

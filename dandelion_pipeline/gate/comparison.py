@@ -38,7 +38,7 @@ from dandelion_pipeline.training.fit import TrainedModel
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Comparison:
     """What was asked of a challenger, and what the next ones are measured by if it goes live."""
 
     criteria: list[Criterion]
@@ -46,7 +46,7 @@ class Judgement:
     """The best model so far, this one included."""
 
 
-def judge(scores: pa.Table, model: TrainedModel, limits: GateLimits) -> Judgement:
+def compare(scores: pa.Table, model: TrainedModel, limits: GateLimits) -> Comparison:
     """Ask the gate.
 
     Args:
@@ -66,7 +66,7 @@ def judge(scores: pa.Table, model: TrainedModel, limits: GateLimits) -> Judgemen
     )
     champion, best = (_opponent(scores, name, record.classes) for name in (CHAMPION, BEST))
     criteria = decide(challenger, champion, limits, best)
-    return Judgement(criteria, _best_after(record.version, challenger, best, champion))
+    return Comparison(criteria, _best_after(record.version, challenger, best, champion))
 
 
 def _best_after(version: str, challenger: Challenger, *others: Champion | None) -> str:
