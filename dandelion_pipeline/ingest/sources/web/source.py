@@ -11,6 +11,7 @@ import httpx
 
 from dandelion_pipeline.errors import SourceError, SourceUnavailable
 from dandelion_pipeline.images.decoding.decode import MAX_BYTES
+from dandelion_pipeline.ingest.sources.arranged import ArrangedSource, photo_of
 from dandelion_pipeline.ingest.sources.bounds import BOUNDS, Watch, looks_like_photo, what_it_is
 from dandelion_pipeline.ingest.sources.entries import Entry, Notes
 from dandelion_pipeline.ingest.sources.labels import checked_label, tidied
@@ -29,28 +30,16 @@ from dandelion_pipeline.ingest.sources.web.fetch import (
 from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 
 
-@dataclass(frozen=True)
-class ListedSource:
+@dataclass(frozen=True, kw_only=True)
+class ListedSource(ArrangedSource):
     """The files that a server's directory listings name."""
 
     base: str
-    placed: Sequence[Placed]
-    keep_splits: bool = False
-    notes: Notes = field(default_factory=Notes)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes."""
-        return tuple(sorted({p.label for p in self.placed}))
-
-    @property
-    def count(self) -> int:
-        """The number of files."""
-        return len(self.placed)
-
-    def describe(self) -> str:
-        """What this is, for people."""
-        return f"{self.count} files of {', '.join(self.labels)} at {shown(self.base)}"
+    def where(self) -> str:
+        """The place, for people."""
+        return f"at {shown(self.base)}"
 
     def __iter__(self) -> Iterator[SourcePhoto]:
         watch, retry_limit = Watch(self.notes), RetryLimit()
@@ -62,9 +51,7 @@ class ListedSource:
                 for placed, answer in zip(self.placed, answers, strict=False):
                     path = placed.entry.path
                     if _passed_on(watch, retry_limit, path, answer, listed=True):
-                        yield SourcePhoto(
-                            placed.label, placed.name, answer.data, path, placed.group, placed.split
-                        )
+                        yield photo_of(placed, answer.data)
                     why = watch.too_slow()
                     if why:
                         self.notes.said.append(f"stopped at {path}: {why}")
@@ -136,7 +123,9 @@ def open_web(url: str, options: Options) -> PhotoSource:
         if (top.folders or top.files) and not _lacks(top, labels):
             entries = crawl(client, top, notes)
             placed = _arranged(client, entries, options, notes, base)
-            return ListedSource(base, placed, options.keep_splits, notes)
+            return ListedSource(
+                placed=placed, keep_splits=options.keep_splits, notes=notes, base=base
+            )
         if not labels:
             raise _no_listing(base)
         _check_first_numbers(client, base, labels)
