@@ -138,7 +138,7 @@ def test_uv_gets_what_pip_was_told(tmp_path: Path) -> None:
     settings = tmp_path / "pip.conf"
     settings.write_text(
         "[global]\nindex-url = https://user:secret@one.example/simple\n"
-        "extra-index-url =\n    https://two.example/simple\n    https://three.example/simple\n"
+        "find-links = wheels more\nextra-index-url =\n    https://two.example/simple\n    https://three.example/simple\n"
         "[install]\ntrusted-host = one.example\n"
     )
     seen = subprocess.run(
@@ -150,8 +150,21 @@ def test_uv_gets_what_pip_was_told(tmp_path: Path) -> None:
     ).stdout.splitlines()
     assert "UV_DEFAULT_INDEX=https://user:secret@one.example/simple" in seen
     assert "UV_INDEX=https://two.example/simple https://three.example/simple" in seen
+    assert "UV_FIND_LINKS=wheels,more" in seen
     assert "UV_INSECURE_HOST=one.example" in seen
     assert "UV_HTTP_TIMEOUT=77" in seen
+
+
+def test_uv_asks_no_index_where_pip_would_not() -> None:
+    environment = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
+    done = subprocess.run(
+        [sys.executable, HANDED_ON, "echo", "install"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "install --no-index\n"
 
 
 def test_what_uv_was_told_itself_counts_first() -> None:

@@ -1,6 +1,6 @@
 """Runs a command with pip's settings handed on to uv, which does not read them.
 
-    python requirements/with_pip_settings.py COMMAND…
+    python requirements/with_pip_settings.py uv pip install …
 
 Indexes, certificates and proxies are often set up once, in a `pip.conf` or in `PIP_…` variables.
 uv has variables of its own for the same; those that are set already are left as they are. Nothing
@@ -20,20 +20,25 @@ VARIABLES = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
     "find-links": "UV_FIND_LINKS",
-    "no-index": "UV_NO_INDEX",
     "trusted-host": "UV_INSECURE_HOST",
     "cert": "SSL_CERT_FILE",
     "proxy": "ALL_PROXY",
     "default-timeout": "UV_HTTP_TIMEOUT",
     "timeout": "UV_HTTP_TIMEOUT",
 }
+LISTS = {"UV_INDEX": " ", "UV_FIND_LINKS": ",", "UV_INSECURE_HOST": " "}
+"""What separates several values; pip takes any white space."""
+
 SAME = {"UV_DEFAULT_INDEX": ("UV_INDEX_URL",), "UV_INDEX": ("UV_EXTRA_INDEX_URL",)}
 """Older names, with which uv may have been set up as well."""
 
 
 def main(command: list[str]) -> None:
     """Become the command."""
-    environment = {**for_uv(pip_settings(), os.environ), **os.environ}
+    settings = pip_settings()
+    environment = {**for_uv(settings, os.environ), **os.environ}
+    if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+        command = [*command, "--no-index"]  # there is no variable for it
     os.execvpe(command[0], command, environment)  # noqa: S606  the Makefile's own words
 
 
@@ -57,7 +62,7 @@ def pip_settings() -> dict[str, str]:
 def for_uv(settings: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """The variables that tell uv the same; without those that the environment settles."""
     ours = {
-        variable: " ".join(settings[option].split())
+        variable: LISTS.get(variable, "").join(settings[option].split())
         for option, variable in VARIABLES.items()
         if settings.get(option, "").strip()
         and not any(name in environment for name in (variable, *SAME.get(variable, ())))
