@@ -19,8 +19,8 @@ GROUPS ?=
 MERGE_CASE ?=
 
 # What is downloaded and unpacked; measured in docs/set-up.md.
-RUN_SIZE := 6 GB, some minutes
-DEV_SIZE := 0.5 GB
+RUN_SIZE := 7 GB, some minutes
+DEV_SIZE := 0.3 GB
 
 # A value as one word of the shell, whatever is in it: a path may hold an apostrophe or a dollar.
 quoted = '$(subst ','\'',$(1))'
@@ -101,12 +101,14 @@ lock: .venv/installed
 	for package in uv:"uv>=0.9" build:"setuptools>=77"; do echo "$${package#*:}" | $(subst pyproject.toml,-,$(LOCK)) \
 		--constraint requirements/dev.txt --output-file "requirements/$${package%%:*}.txt" || exit 1; done
 
-# Into the virtual environment whose bin folder is given. uv took half of pip's time (docs/set-up.md);
-# `INSTALLER=pip` is for settings of pip that uv has no counterpart for. Compiled at once, as pip does:
-# importing the pipeline uncompiled takes 18 s of a processor instead of 8, each time where Python
-# may not write bytecode.
+# Into the virtual environment whose bin folder is given. uv takes less time than pip (docs/set-up.md);
+# `INSTALLER=pip` is for an index that answers pip alone.
 install = $(if $(filter pip,$(INSTALLER)),$(1)/pip install -qq --disable-pip-version-check,\
-	$(BIN)/python requirements/with_pip_settings.py $(BIN)/uv pip install --quiet --compile-bytecode --python $(1)/python)
+	$(BIN)/python requirements/with_pip_settings.py $(BIN)/uv pip install --quiet --python $(1)/python)
+# Compiled at once, as pip does: importing the pipeline uncompiled takes 18 s of a processor instead
+# of 8, each time where Python may not write bytecode.
+install_locked = $(call install,$(1)) $(if $(filter pip,$(INSTALLER)),,--compile-bytecode) --require-hashes
+install_ours = $(call install,$(1)) --no-deps --no-build-isolation --editable .
 
 define NO_PYTHON
 error: no Python 3.11 with venv was found
@@ -124,13 +126,13 @@ export NO_PYTHON
 
 .venv/running: .venv/made requirements/run.txt pyproject.toml
 	@echo "Setting up .venv to run: $(RUN_SIZE), once."
-	@$(call install,$(BIN)) --require-hashes -r requirements/run.txt
-	@$(call install,$(BIN)) --no-deps --no-build-isolation --editable .
+	@$(call install_locked,$(BIN)) -r requirements/run.txt
+	@$(call install_ours,$(BIN))
 	@touch $@
 
 .venv/installed: .venv/running requirements/dev.txt
 	@echo "Adding the test tools to .venv: $(DEV_SIZE), once."
-	@$(call install,$(BIN)) --require-hashes -r requirements/dev.txt
+	@$(call install_locked,$(BIN)) -r requirements/dev.txt
 	@touch $@
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -159,8 +161,8 @@ AIRFLOW_VERSION := 3.3.2
 .venv-airflow/installed: .venv/made requirements/airflow-tests.txt pyproject.toml
 	@echo "Setting up .venv-airflow with Airflow $(AIRFLOW_VERSION): half a GB, a minute, once."
 	@$(PYTHON) -m venv .venv-airflow
-	@$(call install,$(AIRFLOW)) --require-hashes -r requirements/airflow-tests.txt
-	@$(call install,$(AIRFLOW)) --no-deps --no-build-isolation --editable .
+	@$(call install_locked,$(AIRFLOW)) -r requirements/airflow-tests.txt
+	@$(call install_ours,$(AIRFLOW))
 	@touch $@
 
 clean:
