@@ -69,9 +69,10 @@ test: .venv/installed
 test-stack: .venv/installed .venv-airflow/installed
 	$(BIN)/pytest -m stack
 
-bench: .venv/installed
-	@for program in $$(grep --files-with-matches __main__ benchmarks/[!p]*/*.py | sed 's/\.py$$//; s#/#.#g'); do \
-		echo "== $$program"; $(BIN)/python -m $$program || exit 1; done
+bench: .venv/installed # all of them, even if one fails
+	@failed=; for program in $$(grep --files-with-matches __main__ benchmarks/[!p]*/*.py | sed 's/\.py$$//; s#/#.#g'); do \
+		echo "== $$program"; $(BIN)/python -m $$program || failed="$$failed $$program"; done; \
+		test -z "$$failed" || { echo "error: these failed:$$failed" >&2; exit 1; }
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

@@ -111,6 +111,20 @@ def test_a_missing_python_is_named_with_what_to_do(empty_folder: Path) -> None:
     assert not (empty_folder / ".venv").exists()
 
 
+def test_bench_runs_the_rest_if_one_program_fails(empty_folder: Path) -> None:
+    programs = empty_folder / "benchmarks" / "some"
+    programs.mkdir(parents=True)
+    (programs / "a.py").write_text('if __name__ == "__main__":\n    raise SystemExit("no wrk")\n')
+    (programs / "b.py").write_text('if __name__ == "__main__":\n    print("measured")\n')
+    (empty_folder / ".venv").mkdir()
+    for stamp in ("made", "running", "installed"):
+        (empty_folder / ".venv" / stamp).touch()
+    done = make(f"BIN={Path(sys.executable).parent}", "bench", folder=empty_folder)
+    assert done.returncode
+    assert "measured" in done.stdout
+    assert "these failed: benchmarks.some.a\n" in done.stderr
+
+
 def test_running_and_testing_use_the_same_releases() -> None:
     tested = locked("dev.txt")
     assert {r: h for r, h in locked("run.txt").items() if tested.get(r) != h} == {}
