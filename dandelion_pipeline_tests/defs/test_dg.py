@@ -21,4 +21,4 @@ def test_dg_check_defs_passes(tmp_path: Path) -> None:
     )
     assert checked.returncode == 0, checked.stdout
     assert "All definitions loaded successfully" in checked.stdout
-    assert "deprecated" not in checked.stdout
+    assert "suppress this warning" not in checked.stdout
