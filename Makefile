@@ -167,4 +167,4 @@ AIRFLOW_VERSION := 3.3.2
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info
+	rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build ./*.egg-info
