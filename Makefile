@@ -1,4 +1,4 @@
-# Every target sets up .venv by itself, from the pinned and hashed lock file.
+# Every target sets up what it needs by itself, from pinned and hashed lock files: docs/set-up.md.
 
 # Threads that wait asleep: beside other busy processes, training is 3 to 5 times as fast, and
 # alone it is no slower (measured with 2 cores; see docs/adr/0004-waiting-threads-sleep.md).
@@ -7,6 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 PYTHON ?= $(shell for p in python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+INSTALLER ?= uv
 IMAGES ?=
 LABELS ?=
 PRESET ?=
@@ -17,27 +18,49 @@ KEEP_SPLITS ?=
 GROUPS ?=
 MERGE_CASE ?=
 
+# What is downloaded and unpacked; measured in docs/set-up.md.
+RUN_SIZE := 7 GB, some minutes
+DEV_SIZE := 0.3 GB
+
 # A value as one word of the shell, whatever is in it: a path may hold an apostrophe or a dollar.
 quoted = '$(subst ','\'',$(1))'
 
 .PHONY: help run up compose-up compose-down backup restore check-stack test test-stack bench lint format lock clean
 
-help:
-	@echo "make run [IMAGES=folder|url] [PRESET=fast|best]   photos in, a published model out"
-	@echo "make run IMAGES=… MIRROR=1                        and leave out what the folder holds no more"
-	@echo "make up                                           the API, the page, Dagster and MLflow"
-	@echo "make run STORE=s3, make up STORE=s3               the same on an S3 server of their own"
-	@echo "make compose-up [PROFILES=airflow]                the whole stack in containers"
-	@echo "make backup TO=folder, make restore FROM=folder   all that the containers hold"
-	@echo "make test | test-stack | lint | bench | format | lock"
+define HELP
+Run (the first time, this sets up .venv: $(RUN_SIZE); see docs/set-up.md)
+  make run                       a generated sample in, a published model out
+  make run IMAGES=folder|url     your photos: one folder for each class
+  make run PRESET=fast|best      trade time for accuracy; fast is the default
+  make run IMAGES=… MIRROR=1     leave out photos that the folder has no more
+  make up                        the API, the web page, Dagster and MLflow
+  make run|up STORE=s3           the same on a local S3 server
 
-run: .venv/installed
+Containers
+  make compose-up [PROFILES=airflow]     the whole stack; compose-down stops it
+  make backup TO=folder                  save what the containers hold
+  make restore FROM=folder               into an empty stack
+  make check-stack                       start the whole stack and try it
+
+Work on it
+  make test | test-stack         the tests; the slow ones, with a real Airflow
+  make lint | format             check the code; format it
+  make bench                     the measurements in benchmarks/
+  make lock                      compile requirements/ from pyproject.toml
+  make clean                     remove .venv and all caches of the project
+endef
+export HELP
+
+help:
+	@echo "$$HELP"
+
+run: .venv/running
 	@$(BIN)/dandelion run --images $(call quoted,$(IMAGES)) --labels $(call quoted,$(LABELS)) \
 		$(if $(PRESET),--preset "$(PRESET)") $(if $(RETRAIN),--retrain) $(if $(STORE),--store "$(STORE)") \
 		$(if $(MIRROR),--mirror) $(if $(filter force,$(MIRROR)),--force) \
 		$(if $(MERGE_CASE),--merge-case) $(if $(KEEP_SPLITS),--keep-splits) $(if $(GROUPS),--group-pattern $(call quoted,$(GROUPS)))
 
-up: .venv/installed
+up: .venv/running
 	@exec $(BIN)/dandelion up $(if $(STORE),--store "$(STORE)")
 
 test: .venv/installed
@@ -46,9 +69,10 @@ test: .venv/installed
 test-stack: .venv/installed .venv-airflow/installed
 	$(BIN)/pytest -m stack
 
-bench: .venv/installed
-	@for program in $$(grep --files-with-matches __main__ benchmarks/[!p]*/*.py | sed 's/\.py$$//; s#/#.#g'); do \
-		echo "== $$program"; $(BIN)/python -m $$program || exit 1; done
+bench: .venv/installed # all of them, even if one fails
+	@failed=; for program in $$(grep --files-with-matches __main__ benchmarks/[!p]*/*.py | sed 's/\.py$$//; s#/#.#g'); do \
+		echo "== $$program"; $(BIN)/python -m $$program || failed="$$failed $$program"; done; \
+		test -z "$$failed" || { echo "error: these failed:$$failed" >&2; exit 1; }
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .
@@ -66,6 +90,8 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 
 lock: .venv/installed
 	$(LOCK) --all-extras --output-file requirements/dev.txt
+	$(LOCK) $(foreach extra,pipeline serving webapp mlflow s3-server dg,--extra $(extra)) \
+		--constraint requirements/dev.txt --output-file requirements/run.txt
 	$(LOCK) --extra pipeline --constraint requirements/dev.txt --output-file requirements/dagster.txt
 	$(LOCK) --extra serving --constraint requirements/dev.txt --output-file requirements/serving.txt
 	$(LOCK) --extra webapp --constraint requirements/dev.txt --output-file requirements/webapp.txt
@@ -73,15 +99,41 @@ lock: .venv/installed
 	$(LOCK) --constraint requirements/dev.txt --output-file requirements/airflow.txt
 	printf '%s\n' apache-airflow==$(AIRFLOW_VERSION) asyncpg psycopg2-binary "setuptools>=77" | \
 		$(LOCK) - --strip-extras --constraint requirements/airflow.txt --output-file requirements/airflow-tests.txt
-	echo "setuptools>=77" | $(subst pyproject.toml,-,$(LOCK)) --constraint requirements/dev.txt --output-file requirements/build.txt
+	for package in uv:"uv>=0.9" build:"setuptools>=77"; do echo "$${package#*:}" | $(subst pyproject.toml,-,$(LOCK)) \
+		--constraint requirements/dev.txt --output-file "requirements/$${package%%:*}.txt" || exit 1; done
 
-.venv/installed: requirements/dev.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 with venv was found"; \
-		echo "   do: install it (Debian: apt-get install python3.11-venv), or name it: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Setting up .venv: some 6 GB, a few minutes, once."
+# Into the virtual environment whose bin folder is given. uv takes less time than pip (docs/set-up.md);
+# `INSTALLER=pip` is for an index that answers pip alone.
+install = $(if $(filter pip,$(INSTALLER)),$(1)/pip install -qq --disable-pip-version-check,\
+	$(BIN)/python requirements/with_pip_settings.py $(BIN)/uv pip install --quiet --python $(1)/python)
+# Compiled at once, as pip does: importing the pipeline uncompiled takes 18 s of a processor instead
+# of 8, each time where Python may not write bytecode.
+install_locked = $(call install,$(1)) $(if $(filter pip,$(INSTALLER)),,--compile-bytecode) --require-hashes
+install_ours = $(call install,$(1)) --no-deps --no-build-isolation --editable .
+
+define NO_PYTHON
+error: no Python 3.11 with venv was found
+   do: install it (Debian 12: apt-get install python3.11-venv; Fedora: dnf install python3.11;
+       macOS: brew install python@3.11; anywhere: uv python install 3.11),
+       or name it: make PYTHON=/path/to/python3.11
+endef
+export NO_PYTHON
+
+.venv/made: requirements/uv.txt
+	@test -n "$(PYTHON)" || { echo "$$NO_PYTHON" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(if $(filter pip,$(INSTALLER)),,$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/uv.txt)
+	@touch $@
+
+.venv/running: .venv/made requirements/run.txt pyproject.toml
+	@echo "Setting up .venv to run: $(RUN_SIZE), once."
+	@$(call install_locked,$(BIN)) -r requirements/run.txt
+	@$(call install_ours,$(BIN))
+	@touch $@
+
+.venv/installed: .venv/running requirements/dev.txt
+	@echo "Adding the test tools to .venv: $(DEV_SIZE), once."
+	@$(call install_locked,$(BIN)) -r requirements/dev.txt
 	@touch $@
 
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
@@ -107,12 +159,12 @@ check-stack: # make check-stack [CHECKS="chain restarts backup rotation"]; start
 AIRFLOW := .venv-airflow/bin
 AIRFLOW_VERSION := 3.3.2
 
-.venv-airflow/installed: requirements/airflow-tests.txt pyproject.toml
-	@echo "Setting up .venv-airflow with Airflow $(AIRFLOW_VERSION): a minute, once."
+.venv-airflow/installed: .venv/made requirements/airflow-tests.txt pyproject.toml
+	@echo "Setting up .venv-airflow with Airflow $(AIRFLOW_VERSION): half a GB, a minute, once."
 	@$(PYTHON) -m venv .venv-airflow
-	@$(AIRFLOW)/pip install -qq --disable-pip-version-check --require-hashes -r requirements/airflow-tests.txt
-	@$(AIRFLOW)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(call install_locked,$(AIRFLOW)) -r requirements/airflow-tests.txt
+	@$(call install_ours,$(AIRFLOW))
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info
+	rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build ./*.egg-info

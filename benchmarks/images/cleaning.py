@@ -24,9 +24,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common import example
 from dandelion_pipeline.dataset.cleaning.clean import MEASURED_SCHEMA, measure_photos
 from dandelion_pipeline.dataset.cleaning.groups import group_columns
-from dandelion_pipeline.images.sample.photos import SampleSpec, generate
 
 CORES = 2
 THUMBNAILS = 400
@@ -34,7 +34,6 @@ LARGE = 200
 LARGE_SIZE = (4000, 3000)
 ROUNDS = {"thumbnails": 3, "12 megapixels": 1}
 TARGETS = {"thumbnails": 5, "12 megapixels": 20}
-SHARED = Path(__file__).parents[3] / "shared/data/dandelion-grass"
 ISSUES = (
     *("dark", "light", "blurry", "low_information", "odd_size", "odd_aspect_ratio"),
     *("exact_duplicates", "near_duplicates"),
@@ -100,13 +99,7 @@ def write(folder: Path, photos: Iterator[bytes]) -> list[Path]:
 
 def thumbnails() -> Iterator[bytes]:
     """400 photos of some 275 x 183 pixels."""
-    files = sorted(path for path in SHARED.rglob("*") if path.is_file())[:THUMBNAILS]
-    if files:
-        yield from (path.read_bytes() for path in files)
-    else:
-        sys.stderr.write(f"no photos in {SHARED}: generated ones are measured\n")
-        for _, _, data in generate(SampleSpec(per_class=THUMBNAILS // 2, size=(275, 183))):
-            yield data
+    yield from (data for _, data in islice(example.photos(), THUMBNAILS))
 
 
 def large_photos() -> Iterator[bytes]:

@@ -5,7 +5,7 @@
 Each set goes the way of a new user: ``dandelion run --images FOLDER --preset fast`` in a home of
 its own, and what is printed is read from the store afterwards. A folder may be a public data set; a
 kind is one of `generated_sets.KINDS`; ``digits`` are the 1,797 pictures that scikit-learn ships.
-Without arguments: the example, digits and every generated kind.
+Without arguments: the example (where it is), digits and every generated kind.
 """
 
 import os
@@ -25,6 +25,7 @@ from PIL import Image
 from rich.console import Console
 from sklearn.datasets import load_digits
 
+from benchmarks.common import example
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES
 from dandelion_pipeline.dataset.labels.conflicts import label_conflicts
 from dandelion_pipeline.ingest.intake import RAW_IMAGES
@@ -37,7 +38,6 @@ from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.records.tables import read_tables
 from dandelion_pipeline_tests.data.generated_sets import KINDS, generate
 
-SHARED = Path(__file__).parents[3] / "shared/data/dandelion-grass"
 DIGITS = "digits"
 EXAMPLE = "example"
 out = Console(width=160, highlight=False, soft_wrap=True)
@@ -64,6 +64,9 @@ def main(arguments: Sequence[str]) -> int:
         del words[at : at + 2]
     not_live = 0
     for word in words or [EXAMPLE, DIGITS, *KINDS]:
+        if word == EXAMPLE and not example.FOLDER.is_dir():
+            out.print(f"== {EXAMPLE}: left out, for there are no photos in {example.FOLDER}")
+            continue
         with _folder(word) as (name, folder), tempfile.TemporaryDirectory() as home:
             out.print(f"== {name}")
             not_live += not _show(_run(folder, Path(home), preset))
@@ -74,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
 def _folder(word: str) -> Iterator[tuple[str, Path]]:
     """The name and the folder of a set; what is generated is removed afterwards."""
     if word == EXAMPLE:
-        yield word, SHARED
+        yield word, example.FOLDER
         return
     if word != DIGITS and word not in KINDS:
         name, _, given = word.rpartition("=")

@@ -14,7 +14,6 @@ import sys
 import time
 from collections import defaultdict
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +21,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common import example
 from benchmarks.images.alterations import CHANGES
 from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.images.near_duplicates.fingerprints import (
@@ -31,9 +31,7 @@ from dandelion_pipeline.images.near_duplicates.fingerprints import (
 )
 from dandelion_pipeline.images.near_duplicates.grouping import group_photos
 from dandelion_pipeline.images.near_duplicates.matches import KnownPhotos
-from dandelion_pipeline.images.sample.photos import SampleSpec, generate
 
-SHARED = Path(__file__).parents[3] / "shared/data/dandelion-grass"
 SIZES = ((0, 10_000), (0, 100_000), (10_000, 1_000), (100_000, 1_000))
 """Known and new photos of each timed search."""
 
@@ -51,9 +49,7 @@ def main() -> None:
 
 def photos() -> list[Image.Image]:
     """The originals."""
-    files = [path.read_bytes() for path in sorted(SHARED.glob("*/*.jpg"))]
-    files = files or [data for *_, data in generate(SampleSpec(per_class=200, size=(275, 183)))]
-    return [decode(data).image for data in files]
+    return [decode(data).image for _, data in example.photos()]
 
 
 def show_rates(originals: list[Image.Image]) -> None:
@@ -100,7 +96,7 @@ def quality(batch: list[tuple[str, int, Fingerprint]]) -> tuple[str, str, str]:
     copies = [name for name in names if not name.endswith("original")]
     together = sum(found[name] == group_of[int(name[:5])] for name in copies)
     pairs = [pair for group in members.values() for pair in combinations(group, 2)]
-    same = SAME_PICTURE if SHARED.exists() else set()
+    same = SAME_PICTURE if example.FOLDER.exists() else set()
     wrong = [pair for pair in pairs if pair[0] != pair[1] and frozenset(pair) not in same]
     precision = 1 - len(wrong) / len(pairs)
     merged = sorted({(min(pair), max(pair)) for pair in wrong})

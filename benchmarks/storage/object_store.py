@@ -22,6 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common import example
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.servers.seaweedfs import S3Server, seaweedfs
@@ -29,7 +30,6 @@ from dandelion_pipeline_tests.servers.seaweedfs import S3Server, seaweedfs
 PHOTOS = 2_000
 ROUNDS = 3
 THREADS = 16
-SHARED = Path(__file__).parents[3] / "shared/data/dandelion-grass"
 
 
 def main() -> None:
@@ -149,13 +149,7 @@ def measure_ingestion(url: str) -> dict[str, float]:
 
 def thumbnails() -> list[bytes]:
     """The photos that travel."""
-    files = sorted(path for path in SHARED.rglob("*") if path.is_file())
-    if files:
-        return [path.read_bytes() for path in files]
-    from dandelion_pipeline.images.sample.photos import SampleSpec, generate  # noqa: PLC0415
-
-    sys.stderr.write(f"no photos in {SHARED}: generated ones travel\n")
-    return [data for _, _, data in generate(SampleSpec(per_class=50, size=(275, 183)))]
+    return [data for _, data in example.photos(per_class=50)]
 
 
 def write_photos(folder: Path) -> None:

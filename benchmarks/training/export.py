@@ -1,6 +1,7 @@
 """The three forms of one model: torch, ONNX in 32-bit floats, ONNX in 8-bit integers.
 
-Trains on the photos of a folder (`IMAGES=folder`; by default the example's), exports, and asks
+Trains on the photos of a folder (`IMAGES=folder`; by default the example's, or the
+generated sample), exports, and asks
 all of the photos, test split included, of each form and engine: equal labels, mean and largest
 distance of the answers, accuracy on the test split, and milliseconds for batches of 1 and of 8.
 """
@@ -22,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import load
 
+from benchmarks.common.example import folder_or_sample
 from dandelion_pipeline.dataset.cleaning.clean import clean
 from dandelion_pipeline.dataset.dataset import TEST, DatasetInfo, build_dataset
 from dandelion_pipeline.ingest.intake import take_in
@@ -36,7 +38,6 @@ from dandelion_pipeline.training.export.agreement import answers, in_floats
 from dandelion_pipeline.training.fit import TrainedModel, fit
 from dandelion_pipeline.training.inputs.loading import load_prepared
 
-EXAMPLE = Path(__file__).parents[3] / "shared" / "data" / "dandelion-grass"
 DAY = "2025-05-01"
 ROUNDS = 30
 
@@ -45,7 +46,7 @@ Answer = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 def main() -> None:
     """Train, measure, and print one table."""
-    images = os.environ.get("IMAGES") or str(EXAMPLE)
+    images = os.environ.get("IMAGES") or folder_or_sample()
     preset = Preset(os.environ.get("PRESET") or Preset.FAST)
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(Path(folder).as_uri())

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import average_precision_score
 
+from benchmarks.common import example
 from dandelion_pipeline.dataset.labels.label_quality import FOLDS, cross_validated, label_quality
 from dandelion_pipeline.embeddings.embedding import UNTRAINED, Embedder, untrained_embedder
 from dandelion_pipeline.images.decoding.decode import decode
@@ -29,7 +30,6 @@ from dandelion_pipeline.images.decoding.preprocess import prepare
 from dandelion_pipeline.images.near_duplicates.fingerprints import Fingerprints, fingerprint
 from dandelion_pipeline.images.near_duplicates.grouping import group_photos
 from dandelion_pipeline.images.near_duplicates.matches import KnownPhotos
-from dandelion_pipeline.images.sample.photos import SampleSpec, generate
 from dandelion_pipeline.networks.graphs import predict
 from dandelion_pipeline.networks.resnet import build_network
 from dandelion_pipeline.training.config import TrainingConfig
@@ -37,7 +37,6 @@ from dandelion_pipeline.training.export.onnx_graphs import export_onnx
 from dandelion_pipeline.training.inputs.loading import PreparedPhotos, TrainingPhotos
 from dandelion_pipeline.training.loop import Training, train
 
-SHARED = Path(__file__).parents[3] / "shared/data/dandelion-grass"
 SEEDS = range(5)
 TRAINED = range(1)
 """Seeds for which a network is trained too, which takes half a minute each."""
@@ -59,7 +58,7 @@ class Photos:
 
 def main() -> None:
     """Measure, and print two tables."""
-    photos = read(Path(sys.argv[1]) if sys.argv[1:] else SHARED)
+    photos = read(Path(sys.argv[1]) if sys.argv[1:] else None)
     untrained = untrained_embedder("cpu")
     features = untrained.embed(photos.images)
     table = Table("network", "seed", "AP ours", "AP cleanlab's default")
@@ -69,12 +68,12 @@ def main() -> None:
     show_rates(photos, untrained)
 
 
-def read(folder: Path) -> Photos:
-    """Decode the photos of a folder, or generated ones if there is none."""
-    files = [(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*"))]
-    files = files or [
-        (label, data) for label, _, data in generate(SampleSpec(per_class=200, size=(275, 183)))
-    ]
+def read(folder: Path | None) -> Photos:
+    """Decode the photos of a folder; without one, those of the example."""
+    if folder is None:
+        files = list(example.photos())
+    else:
+        files = [(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*"))]
     images = [decode(data).image for _, data in files]
     _, labels = np.unique([label for label, _ in files], return_inverse=True)
     names = pa.array([f"{number:06d}" for number in range(len(images))])
