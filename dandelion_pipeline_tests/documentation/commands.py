@@ -73,9 +73,15 @@ def make_targets() -> frozenset[str]:
     return frozenset(" ".join(phony).split())
 
 
+@cache
+def command_line() -> TyperCommand | TyperGroup:
+    """`dandelion`, with all that is below it."""
+    return get_command(app)
+
+
 def wrong_with_dandelion(arguments: list[str]) -> list[str]:
     """The subcommands and options of a call that the command line does not have."""
-    command = get_command(app)
+    command = command_line()
     for at, word in enumerate(arguments):
         if not isinstance(command, TyperGroup):
             return [one for one in arguments[at:] if _is_unknown(one, command)]
@@ -110,5 +116,5 @@ def all_commands() -> dict[str, TyperCommand | TyperGroup]:
         else:
             found[" ".join(words)] = command
 
-    walk(get_command(app), ())
+    walk(command_line(), ())
     return found

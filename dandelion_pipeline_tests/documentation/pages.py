@@ -1,9 +1,9 @@
 """The pages of the documentation, and the parts of them that a machine can check."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -108,17 +108,22 @@ class Page:
             return True
         file, _, anchor = address.partition("#")
         target = self.path.parent / file if file else self.path
-        return target.exists() and (not anchor or anchor in Page(target).anchors)
+        return target.exists() and (not anchor or anchor in _page_at(target.resolve()).anchors)
+
+
+@cache
+def _page_at(path: Path) -> Page:
+    return Page(path)
 
 
 def page(name: str) -> Page:
     """A page by its path from the root."""
-    return Page(ROOT / name)
+    return _page_at(ROOT / name)
 
 
 def pages(*patterns: str) -> list[Page]:
     """All pages that match one of the patterns, such as ``docs/*.md``."""
-    return [Page(path) for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    return [_page_at(path) for pattern in patterns for path in sorted(ROOT.glob(pattern))]
 
 
 GUIDE = pages("README.md", "CONTRIBUTING.md", "docs/*.md")
@@ -126,6 +131,14 @@ GUIDE = pages("README.md", "CONTRIBUTING.md", "docs/*.md")
 
 DECISIONS = pages("docs/adr/*.md")
 EVERYTHING = [*GUIDE, *DECISIONS, page("CHANGELOG.md")]
+
+
+def findings(
+    pages: Iterable[Page], wrong_with: Callable[[Page], list[str]]
+) -> dict[str, list[str]]:
+    """What is wrong with each page; pages with nothing wrong are left out."""
+    found = {one.name: wrong_with(one) for one in pages}
+    return {name: wrong for name, wrong in found.items() if wrong}
 
 
 def codes(cell: str) -> list[str]:

@@ -1,10 +1,9 @@
 """Every command that the documentation names exists, and it names every command that exists."""
 
 import re
+from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import pairwise
-
-import pytest
 
 from dandelion_pipeline_tests.documentation.commands import (
     all_commands,
@@ -15,30 +14,44 @@ from dandelion_pipeline_tests.documentation.commands import (
     wrong_with_dandelion,
     wrong_with_make,
 )
-from dandelion_pipeline_tests.documentation.pages import DECISIONS, GUIDE, ROOT, Page, codes, page
+from dandelion_pipeline_tests.documentation.pages import (
+    DECISIONS,
+    GUIDE,
+    ROOT,
+    Page,
+    codes,
+    findings,
+    page,
+)
 
 COMMANDS = page("docs/commands.md")
-EACH_PAGE = pytest.mark.parametrize("one", [*GUIDE, *DECISIONS], ids=lambda one: one.name)
+PAGES = [*GUIDE, *DECISIONS]
 
 
-@EACH_PAGE
-def test_every_make_target_and_variable_is_in_the_makefile(one: Page) -> None:
-    for arguments in calls_of(one, "make"):
-        assert wrong_with_make(arguments) == [], f"make {' '.join(arguments)}"
+def test_every_make_target_and_variable_is_in_the_makefile() -> None:
+    assert findings(PAGES, lambda one: wrong_calls(one, "make", wrong_with_make)) == {}
 
 
-@EACH_PAGE
-def test_every_command_and_option_is_in_the_command_line(one: Page) -> None:
-    for arguments in calls_of(one, "dandelion"):
-        assert wrong_with_dandelion(arguments) == [], f"dandelion {' '.join(arguments)}"
+def test_every_command_and_option_is_in_the_command_line() -> None:
+    assert findings(PAGES, lambda one: wrong_calls(one, "dandelion", wrong_with_dandelion)) == {}
 
 
-@EACH_PAGE
-def test_every_module_that_is_run_exists(one: Page) -> None:
-    for words in command_lines(one):
-        for flag, module in pairwise(words):
-            if flag == "-m" and "." in module and not module.endswith("…"):
-                assert find_spec(module), module
+def test_every_module_that_is_run_exists() -> None:
+    assert findings(PAGES, missing_modules) == {}
+
+
+def wrong_calls(one: Page, program: str, wrong: Callable[[list[str]], list[str]]) -> list[str]:
+    return [" ".join([program, *words]) for words in calls_of(one, program) if wrong(words)]
+
+
+def missing_modules(one: Page) -> list[str]:
+    run = [
+        module
+        for words in command_lines(one)
+        for flag, module in pairwise(words)
+        if flag == "-m" and "." in module and not module.endswith("…")
+    ]
+    return [module for module in run if not find_spec(module)]
 
 
 def test_every_make_target_is_described() -> None:
@@ -46,22 +59,17 @@ def test_every_make_target_is_described() -> None:
     assert make_targets() - described <= {"help"}
 
 
-@pytest.mark.parametrize("words", [*all_commands()])
-def test_every_command_is_described_with_all_its_options(words: str) -> None:
-    rows = [
-        row
-        for row in COMMANDS.rows("command", "what it does")
-        if any(
-            code == f"dandelion {words}" or code.startswith(f"dandelion {words} ")
-            for code in codes(row[0])
-        )
-    ]
-    assert rows, "it is in no table"
-    if words == "run":  # its options have a table of their own
-        rows += COMMANDS.rows("variable", "option")
-    named = set(re.findall(r"--[a-z0-9-]+", str(rows)))
-    assert named >= options_of(all_commands()[words])
-    assert words == "run" or named == options_of(all_commands()[words])
+def test_every_command_is_described_with_all_its_options() -> None:
+    for words, command in all_commands().items():
+        rows = [row for row in COMMANDS.rows("command", "what it does") if is_about(row[0], words)]
+        assert rows, f"dandelion {words} is in no table"
+        if words == "run":  # its options have a table of their own
+            rows = COMMANDS.rows("variable", "option")
+        assert set(re.findall(r"--[a-z0-9-]+", str(rows))) == options_of(command), words
+
+
+def is_about(cell: str, words: str) -> bool:
+    return any(f"{code} ".startswith(f"dandelion {words} ") for code in codes(cell))
 
 
 def test_each_variable_of_make_run_stands_for_its_option() -> None:

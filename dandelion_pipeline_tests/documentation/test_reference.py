@@ -12,11 +12,10 @@ from dandelion_pipeline.images.measures.quality_limits import QualityLimits
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.training.config import Preset, TrainingConfig
-from dandelion_pipeline_tests.documentation.pages import GUIDE, ROOT, Page, codes, page
+from dandelion_pipeline_tests.documentation.pages import GUIDE, ROOT, Page, codes, findings, page
 from serving.app import create_app
 from serving.settings import Settings as ServingSettings
 
-EACH_PAGE = pytest.mark.parametrize("one", GUIDE, ids=lambda one: one.name)
 BOTH = pytest.mark.parametrize("settings", [Settings, ServingSettings])
 SETTINGS = [
     (name, default.strip())
@@ -65,9 +64,11 @@ def known_variables() -> set[str]:
 
 def test_every_variable_that_is_named_is_read_somewhere() -> None:
     known = known_variables() | set(variables(Settings)) | set(variables(ServingSettings))
-    for one in GUIDE:
-        named = set(re.findall(r"DANDELION_[A-Z0-9_]+", one.text))
-        assert named <= known, one.name
+
+    def unknown(one: Page) -> list[str]:
+        return sorted(set(re.findall(r"DANDELION_[A-Z0-9_]+", one.text)) - known)
+
+    assert findings(GUIDE, unknown) == {}
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +85,18 @@ def test_every_route_is_described(routes: set[tuple[str, str]]) -> None:
     assert set(_METHOD_AND_PATH.findall(cells)) == routes
 
 
-@EACH_PAGE
-def test_every_route_that_is_named_exists(one: Page, routes: set[tuple[str, str]]) -> None:
+def test_every_route_that_is_named_exists(routes: set[tuple[str, str]]) -> None:
     paths = {path for _, path in routes} | {"/openapi.json"}
-    for code in one.inline_code:
-        route = _METHOD_AND_PATH.fullmatch(code)
-        if route:
-            assert (route[1], route[2]) in routes, code
-        if _PATH.fullmatch(code):
-            assert code in paths, code
+
+    def unknown(one: Page) -> list[str]:
+        asked = [_METHOD_AND_PATH.fullmatch(code) for code in one.inline_code]
+        alone = [code for code in one.inline_code if _PATH.fullmatch(code)]
+        return [
+            *(found[0] for found in asked if found and (found[1], found[2]) not in routes),
+            *(path for path in alone if path not in paths),
+        ]
+
+    assert findings(GUIDE, unknown) == {}
 
 
 def test_everything_that_runs_by_itself_is_described() -> None:
