@@ -16,6 +16,7 @@ from dandelion_pipeline_tests.documentation.pages import (
     GUIDE,
     ROOT,
     Page,
+    codes,
     findings,
     page,
 )
