@@ -21,7 +21,9 @@ from dandelion_pipeline.defs.mlflow.tracking import mlflow_tracking
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.lost_runs import lost_runs_sensor
 from dandelion_pipeline.settings import load_settings
+from dandelion_pipeline.storage.records.tables import give_memory_back
 
+give_memory_back()
 _settings = load_settings()
 _store = StoreResource()
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,13 +20,13 @@ from serving.inference.batching import Batcher
 from serving.inference.explain import Explainer
 from serving.middleware.auth import DOCUMENTED_KEYS, ApiKeyMiddleware
 from serving.middleware.keys import Keys
-from serving.middleware.limits import BodyLimitMiddleware, RoomMiddleware
+from serving.middleware.limits import AdmissionMiddleware, BodyLimitMiddleware
 from serving.middleware.origin import OriginMiddleware
 from serving.middleware.rate import RateMiddleware
 from serving.middleware.request_id import RequestIdMiddleware
 from serving.middleware.security_headers import SecurityHeadersMiddleware
-from serving.model.follower import Models
-from serving.model.offline_copy import KeptModel
+from serving.model.follower import ModelFollower
+from serving.model.offline_copy import OfflineCopy
 from serving.records.activity import RecentAnswers
 from serving.records.log.writer import PredictionLog
 from serving.records.metrics import Metrics, MetricsMiddleware
@@ -52,40 +53,26 @@ def create_app(settings: Settings, member: Member = ALONE) -> FastAPI:
         SettingsError: the store's address makes no sense.
     """
     store = open_store(settings.store)
-    kept = _kept(settings, keeps=member.index == 0)
-    models = Models(store, precision=settings.precision_wanted, kept=kept, threads=member.threads)
+    offline_copy = _offline_copy(settings, keeps=member.index == 0)
+    models = ModelFollower(
+        store,
+        precision=settings.precision_wanted,
+        offline_copy=offline_copy,
+        threads=member.threads,
+    )
     batcher = Batcher(settings.queue, settings.deadline_seconds, member.threads)
     predictions = _prediction_log(settings, store)
     metrics = Metrics(models, batcher, predictions)
     team_metrics = TeamMetrics(metrics.registry, member)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await models.look_aside()
-        follower = asyncio.create_task(models.follow(settings.poll_seconds))
-        follower.add_done_callback(_report_a_bug)
-        batcher.start()
-        await team_metrics.start()
-        if predictions is not None:
-            predictions.start()
-        yield
-        await team_metrics.stop()
-        await batcher.stop()
-        if predictions is not None:
-            await to_thread.run_sync(predictions.stop)
-        follower.cancel()
-        with suppress(asyncio.CancelledError):
-            await follower
-
     app = FastAPI(
         title="Dandelion",
         version=version("dandelion-pipeline"),
         description=_ABOUT,
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, settings),
         docs_url=None,  # these pages load scripts from other people's servers
         redoc_url=None,
     )
-    listeners = (metrics.tell, *([predictions.tell] if predictions is not None else []))
     app.state.services = Services(
         store,
         models,
@@ -94,14 +81,43 @@ def create_app(settings: Settings, member: Member = ALONE) -> FastAPI:
         team_metrics,
         Explainer(),
         RecentAnswers(store),
-        listeners=listeners,
+        predictions,
     )
     for router in routes.OPEN:
         app.include_router(router)
     for router in routes.GUARDED:
         app.include_router(router, dependencies=DOCUMENTED_KEYS if settings.asks_for_keys else [])
     answer_errors_with_problems(app)
-    app.add_middleware(RoomMiddleware, batcher=batcher)
+    _add_middleware(app, settings)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(settings: Settings, app: FastAPI) -> AsyncIterator[None]:
+    """What runs beside the requests, from the first to the last."""
+    services: Services = app.state.services
+    predictions = services.predictions
+    await services.models.look_aside()
+    follower = asyncio.create_task(services.models.follow(settings.poll_seconds))
+    follower.add_done_callback(_report_a_bug)
+    services.batcher.start()
+    await services.team_metrics.start()
+    if predictions is not None:
+        predictions.start()
+    yield
+    await services.team_metrics.stop()
+    await services.batcher.stop()
+    if predictions is not None:
+        await to_thread.run_sync(predictions.stop)
+    follower.cancel()
+    with suppress(asyncio.CancelledError):
+        await follower
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """What a request meets before a route: the one that is added last comes first."""
+    services: Services = app.state.services
+    app.add_middleware(AdmissionMiddleware, batcher=services.batcher)
     app.add_middleware(BodyLimitMiddleware)
     keys = Keys((key.get_secret_value() for key in settings.api_keys), settings.api_keys_file)
     app.add_middleware(ApiKeyMiddleware, keys=keys)
@@ -109,16 +125,15 @@ def create_app(settings: Settings, member: Member = ALONE) -> FastAPI:
     if settings.rate_per_second:
         app.add_middleware(RateMiddleware, keys=keys, rate=settings.rate_per_second)
     app.add_middleware(SecurityHeadersMiddleware)
-    app.add_middleware(MetricsMiddleware, metrics=metrics)
+    app.add_middleware(MetricsMiddleware, metrics=services.metrics)
     app.add_middleware(RequestIdMiddleware)  # added last: a request meets it first
-    return app
 
 
-def _kept(settings: Settings, *, keeps: bool) -> KeptModel | None:
+def _offline_copy(settings: Settings, *, keeps: bool) -> OfflineCopy | None:
     """Nothing is gained by a copy of what lies on this machine already."""
     if settings.store.startswith("file:"):
         return None
-    return KeptModel(_serving_folder(settings) / "model", keeps=keeps)
+    return OfflineCopy(_serving_folder(settings) / "model", keeps=keeps)
 
 
 def _prediction_log(settings: Settings, store: Store) -> PredictionLog | None:

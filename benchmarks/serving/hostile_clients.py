@@ -34,7 +34,7 @@ OVERLOAD = 10
 OVERLOAD_SECONDS = 5
 CONNECTIONS = 500
 DEADLINE = 1.0
-PATIENCE = 60
+TIMEOUT = 60
 KEY = "a-key-for-the-benchmark"
 out = Console(width=120)
 
@@ -94,7 +94,7 @@ async def slow_socket(server: Server, *, in_body: bool) -> float:
     began = time.perf_counter()
     writer.write(head(900_000, keep=True) + b"\r\n" if in_body else b"POST /predict HTTP/1.1\r\n")
     try:
-        while time.perf_counter() - began < PATIENCE:
+        while time.perf_counter() - began < TIMEOUT:
             try:
                 if not await asyncio.wait_for(reader.read(65_536), 1):
                     break
@@ -182,10 +182,10 @@ async def overload(
             kept[0].ask(data, due)
         else:
             asyncio.ensure_future(ask_alone(due))  # noqa: RUF006  its answer is waited for below
-    until = time.perf_counter() + PATIENCE
+    until = time.perf_counter() + TIMEOUT
     while len(found) < len(asked) and time.perf_counter() < until:
         await asyncio.sleep(0.05)
-    return found + [(0, PATIENCE)] * (len(asked) - len(found))
+    return found + [(0, TIMEOUT)] * (len(asked) - len(found))
 
 
 def late(seconds: Sequence[float]) -> str:

@@ -27,7 +27,7 @@ from serving.client import AsyncClient
 
 CLIENTS = 4
 POLL = 0.05
-PATIENCE = 30
+TIMEOUT = 30
 KEY = "a-key-for-the-benchmark"
 out = Console(width=110)
 
@@ -71,7 +71,7 @@ async def swap(store: Store, load: Load, number: int) -> None:
         await asyncio.to_thread(publish, store, f"corrupt-{number:05d}", b"no graph")
         await asyncio.sleep(3 * POLL)
     await asyncio.to_thread(publish, store, version, onnx_graph(flipped=flipped))
-    until = time.perf_counter() + PATIENCE
+    until = time.perf_counter() + TIMEOUT
     while version not in load.versions:
         await asyncio.sleep(POLL / 5)
         if time.perf_counter() > until:

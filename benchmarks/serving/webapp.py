@@ -29,7 +29,7 @@ from serving.webapp import page as page_module
 MANY = 200
 VISITORS = 20
 ROUNDS = 5
-PATIENCE_MS = 180_000
+TIMEOUT_MS = 180_000
 AFTERWARDS = 150  # Streamlit keeps a session for two minutes after its visitor left
 KEY = secrets.token_urlsafe(24)
 out = Console(width=110)
@@ -76,7 +76,7 @@ def measure(browser: Browser, url: str, pid: int, photos: list[bytes]) -> None:
     page = opened(browser, url)
     fresh = tree_memory(pid)
     drop_photos(page, {f"{n}.jpg": photo for n, photo in enumerate(photos[:2])})
-    page.get_by_role("button", name="Save as CSV").wait_for(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Save as CSV").wait_for(timeout=TIMEOUT_MS)
     page.close()
     before = tree_memory(pid)
     page = opened(browser, url)
@@ -85,7 +85,7 @@ def measure(browser: Browser, url: str, pid: int, photos: list[bytes]) -> None:
     other = opened(browser, url)
     meanwhile = answered(other, photos[0])
     other.close()
-    page.get_by_role("button", name="Save as CSV").wait_for(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Save as CSV").wait_for(timeout=TIMEOUT_MS)
     many, most = time.perf_counter() - began, tree_memory(pid)
     page.close()
     time.sleep(AFTERWARDS)
@@ -95,7 +95,7 @@ def measure(browser: Browser, url: str, pid: int, photos: list[bytes]) -> None:
     for visitor, photo in zip(visitors, photos, strict=False):
         drop_photo(visitor, photo)
     for visitor in visitors:
-        visitor.locator(".dd-percent").wait_for(timeout=PATIENCE_MS)
+        visitor.locator(".dd-percent").wait_for(timeout=TIMEOUT_MS)
     at_once = time.perf_counter() - began
     table = Table("", "")
     table.add_row("first paint of a warm server, the slowest of 5", f"{max(paints):.0f} ms")
@@ -121,7 +121,7 @@ def answered(page: Page, photo: bytes) -> float:
     """Seconds from the drop of a photo to its answer."""
     began = time.perf_counter()
     drop_photo(page, photo)
-    page.locator(".dd-percent").wait_for(timeout=PATIENCE_MS)
+    page.locator(".dd-percent").wait_for(timeout=TIMEOUT_MS)
     return time.perf_counter() - began
 
 

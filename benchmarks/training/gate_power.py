@@ -19,8 +19,8 @@ from dandelion_pipeline.gate.contest import CalibrationError, Changes, Pairs, Re
 from dandelion_pipeline.gate.gate import (
     CALIBRATED,
     Challenger,
+    Champion,
     GateLimits,
-    Opponent,
     decide,
     surely_better,
 )
@@ -88,7 +88,7 @@ class Photos:
         }
         return Challenger(is_sample=False, recalls=recalls, calibration=None)
 
-    def opponent(self, ours: Bools, theirs: Bools) -> Opponent:
+    def champion(self, ours: Bools, theirs: Bools) -> Champion:
         """What the gate is told of another model."""
         counts = [
             np.bincount(self.labels[which], minlength=self.classes)
@@ -98,16 +98,16 @@ class Photos:
             str(i): Changes(*(int(count[i]) for count in counts)) for i in range(self.classes)
         }
         pairs = Pairs(sum(classes.values(), Changes(0, 0, 0)), classes)
-        return Opponent("other", is_sample=False, pairs=pairs)
+        return Champion("other", is_sample=False, pairs=pairs)
 
 
 def passes(photos: Photos, ours: Bools, live: Bools, best: Bools | None = None) -> bool:
     """Whether the gate lets a model replace the live one."""
     criteria = decide(
         photos.challenger(ours),
-        photos.opponent(ours, live),
+        photos.champion(ours, live),
         LIMITS,
-        None if best is None else photos.opponent(ours, best),
+        None if best is None else photos.champion(ours, best),
     )
     return all(criterion.passed for criterion in criteria)
 
@@ -157,7 +157,7 @@ def below_the_best(
             ours = photos.answered(random, live_loss + 0.01)
             other = best if anchored and best is not live else None
             if passes(photos, ours, live, other):
-                pairs = photos.opponent(ours, best).pairs
+                pairs = photos.champion(ours, best).pairs
                 assert pairs is not None  # noqa: S101  for mypy
                 live, live_loss = ours, live_loss + 0.01
                 best = ours if surely_better(pairs.all) else best
@@ -183,7 +183,7 @@ def miscalibrated(photos: int, classes: int, draws: int, seed: int = 0) -> float
         error = CalibrationError(found, error_by_chance(probabilities).most)
         recalls = {"all": Recall(photos, photos, photos)}
         nothing_lost = Pairs(Changes(0, 0, photos), {"all": Changes(0, 0, photos)})
-        live = Opponent("live", False, pairs=nothing_lost, calibration=CalibrationError(0.0, 0.0))
+        live = Champion("live", False, pairs=nothing_lost, calibration=CalibrationError(0.0, 0.0))
         criteria = decide(Challenger(False, recalls, error), live, LIMITS)
         count += any(c.check == CALIBRATED and not c.passed for c in criteria)
     return count / draws

@@ -20,6 +20,7 @@ from dandelion_pipeline.cli.run import run
 from dandelion_pipeline.cli.store import commands as store
 from dandelion_pipeline.cli.up import up
 from dandelion_pipeline.errors import DandelionError, Interrupted
+from dandelion_pipeline.storage.records.tables import give_memory_back
 
 INTERRUPTED = 130  # what shells give for SIGINT
 
@@ -45,6 +46,7 @@ def main() -> None:
     """Run a command; what goes wrong ends as one message and a non-zero exit."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # docs/adr/0004: threads that sleep
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nobody asked for it
+    give_memory_back()
     warnings.filterwarnings("ignore", message=".*currently in beta")  # dagster-mlflow, always
     try:
         app(standalone_mode=True)

@@ -5,7 +5,6 @@ import pyarrow.compute as pc
 
 from dandelion_pipeline.dataset.checks import DatasetLimits, require
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, CLEAN_SCHEMA
-from dandelion_pipeline.dataset.cleaning.groups import with_groups
 from dandelion_pipeline.dataset.dataset import DatasetInfo
 from dandelion_pipeline.dataset.labels.class_names import name_now, renamed, renames
 from dandelion_pipeline.dataset.labels.reviews import apply, latest, reviews
@@ -33,7 +32,7 @@ def reviewed(store: Store, photos: pa.Table) -> pa.Table:
     """
     imports, decided = last_imports(store), latest(reviews(store))
     confirmed = {sha256 for sha256, review in decided.items() if review.decision != "drop"}
-    photos = follow_sources(with_groups(photos), imports, confirmed)
+    photos = follow_sources(photos, imports, confirmed)
     photos = renamed(apply(photos, decided), renames(store))
     return annotated(photos, annotations(imports))
 

@@ -12,7 +12,7 @@ from dandelion_pipeline.errors import ImageRefused, ObjectNotFound
 from dandelion_pipeline.images.contact_sheet import COLUMNS, contact_sheet
 from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.release.manifest import SliceMetrics
-from dandelion_pipeline.storage.content_store import read_kept
+from dandelion_pipeline.storage.content_store import read_photos
 from dandelion_pipeline.storage.objects.store import Store
 
 
@@ -36,7 +36,7 @@ def photos_preview(store: Store, table: pa.Table, each: int = COLUMNS) -> dg.Mar
         of_label = table["sha256"].filter(pc.equal(table["label"], label))
         step = max(1, len(of_label) // each)
         chosen += of_label.take(pa.array(range(0, len(of_label), step)[:each])).to_pylist()
-    photos = [decode(data).image for data in read_kept(store, chosen)]
+    photos = [decode(data).image for data in read_photos(store, chosen)]
     if not photos:
         return dg.MetadataValue.md("no photos")
     return picture(contact_sheet(photos), "jpeg", f"some photos of {', '.join(labels)}")

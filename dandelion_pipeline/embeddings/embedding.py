@@ -32,9 +32,9 @@ from dandelion_pipeline.networks.resnet import (
 from dandelion_pipeline.release.live import live_bundle
 from dandelion_pipeline.release.manifest import WEIGHTS_FILE
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.content_store import read_kept
+from dandelion_pipeline.storage.content_store import read_photos
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.storage.records.tables import last_table, write_table
 
 UNTRAINED = "untrained-1"
@@ -194,8 +194,8 @@ def _embed_kept(store: Store, embedder: Embedder, hashes: Sequence[str]) -> Embe
     def pixels(data: bytes) -> npt.NDArray[np.uint8]:
         return pixels_of(data, embedder.preprocessing)
 
-    contents = read_kept(store, hashes)
-    shaped = run_ahead(pixels, contents, len, concurrency=os.cpu_count() or 1)
+    contents = read_photos(store, hashes)
+    shaped = ordered_parallel_map(pixels, contents, len, concurrency=os.cpu_count() or 1)
     with closing(contents), closing(shaped):  # or they would hold their threads
         return embedder.embed_prepared(shaped)
 

@@ -11,7 +11,7 @@ from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.storage.objects.store import Store
 
 
-class Champion(BaseModel):
+class ChampionRecord(BaseModel):
     """What the scores say of another model: the live one, or the best one before it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -71,7 +71,7 @@ def measure(predictions: pa.Table, classes: Sequence[str]) -> Metrics:
         label: _class_metrics(confusion, i, labels == i, probabilities[:, i])
         for i, label in enumerate(classes)
     }
-    given_or_said = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
+    given_or_predicted = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
     return Metrics(
         accuracy=hits / len(labels),
         accuracy_interval=wilson_interval(hits, len(labels)),
@@ -79,7 +79,7 @@ def measure(predictions: pa.Table, classes: Sequence[str]) -> Metrics:
         test_photos=len(labels),
         balanced_accuracy=_mean(of.recall for of in per_class.values() if of.support),
         macro_f1=_mean(
-            of.f1 for of, met in zip(per_class.values(), given_or_said, strict=True) if met
+            of.f1 for of, met in zip(per_class.values(), given_or_predicted, strict=True) if met
         ),
         per_class=per_class,
         confusion=confusion.tolist(),
@@ -98,14 +98,18 @@ def answers(predictions: pa.Table, classes: Sequence[str]) -> tuple[Labels, Floa
 def _class_metrics(
     confusion: npt.NDArray[np.int_], i: int, is_class: npt.NDArray[np.bool_], chances: Floats
 ) -> ClassMetrics:
-    hits, given, said = int(confusion[i, i]), int(confusion[i].sum()), int(confusion[:, i].sum())
+    hits, given, predicted = (
+        int(confusion[i, i]),
+        int(confusion[i].sum()),
+        int(confusion[:, i].sum()),
+    )
     both = 0 < given < len(is_class)
     return ClassMetrics(
-        precision=_share(hits, said),
+        precision=_share(hits, predicted),
         recall=_share(hits, given),
-        f1=_share(2 * hits, given + said),
+        f1=_share(2 * hits, given + predicted),
         support=given,
-        precision_interval=wilson_interval(hits, said),
+        precision_interval=wilson_interval(hits, predicted),
         recall_interval=wilson_interval(hits, given),
         roc_auc=float(roc_auc_score(is_class, chances)) if both else None,
         average_precision=float(average_precision_score(is_class, chances)) if both else None,

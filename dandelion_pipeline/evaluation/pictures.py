@@ -17,7 +17,7 @@ from dandelion_pipeline.images.decoding.preprocess import pixels_of
 from dandelion_pipeline.networks.resnet import ARCHITECTURE, build_network
 from dandelion_pipeline.release.manifest import WEIGHTS_FILE, Metrics
 from dandelion_pipeline.statistics.calibration import Floats, Labels
-from dandelion_pipeline.storage.content_store import read_kept
+from dandelion_pipeline.storage.content_store import read_photos
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.fit import TrainedModel
 
@@ -79,7 +79,7 @@ def _of_photos(
 ) -> dict[str, bytes]:
     wrong, right = worst_first(labels, probabilities), spread(labels, probabilities, _EXPLAINED)
     shown = np.concatenate([wrong[:_MOST_MISTAKES], right])
-    contents = read_kept(store, rows["sha256"].take(pa.array(shown)).to_pylist())
+    contents = read_photos(store, rows["sha256"].take(pa.array(shown)).to_pylist())
     preprocessing = model.record.preprocessing
     photos = [pixels_of(data, preprocessing) for data in contents]
     captions = [_caption(rows, labels, probabilities, model.record.classes, i) for i in shown]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from dandelion_pipeline.dataset.dataset import TEST, rows_of
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.evaluation.ancestry import ancestry, seen
-from dandelion_pipeline.evaluation.champion import Champion, best_before, trained_on
+from dandelion_pipeline.evaluation.champion import ChampionRecord, best_before, trained_on
 from dandelion_pipeline.evaluation.metrics import measure, prediction_table
 from dandelion_pipeline.evaluation.slices import with_facts
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing
@@ -23,7 +23,7 @@ from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.inputs.loading import load_prepared
 
 CHALLENGER, CHAMPION, BEST = "challenger", "champion", "best"
-_OTHER: TypeAdapter[Champion | None] = TypeAdapter(Champion | None)
+_OTHER: TypeAdapter[ChampionRecord | None] = TypeAdapter(ChampionRecord | None)
 _ANCESTORS = b"dandelion.ancestors"
 
 
@@ -70,7 +70,7 @@ def score(store: Store, dataset: pa.Table, challenger: TrainedModel) -> pa.Table
     return pa.concat_tables(tables).replace_schema_metadata(metadata)
 
 
-def other_model(scores: pa.Table, name: str) -> Champion | None:
+def other_model(scores: pa.Table, name: str) -> ChampionRecord | None:
     """The model that was live (`CHAMPION`) or the best before it (`BEST`), if there was one."""
     document = scores.schema.metadata.get(_key(name))  # scores of before had no `BEST`
     return _OTHER.validate_json(document) if document else None
@@ -147,19 +147,19 @@ def _unseen(store: Store, test: pa.Table, challenger: TrainedModel) -> tuple[pa.
 
 def _ask_champion(
     store: Store, rows: pa.Table, classes: Sequence[str]
-) -> tuple[Champion | None, pa.Table | None]:
+) -> tuple[ChampionRecord | None, pa.Table | None]:
     """What is known of the live model, and its answers if it can give any."""
     live = live_model(store)
     if live is None:
         return None, None
     if live.bundle is None:
-        return Champion(version=live.version, damage=live.damage), None
+        return ChampionRecord(version=live.version, damage=live.damage), None
     return _ask_if_possible(live.bundle, rows, classes)
 
 
 def _ask_best(
     store: Store, rows: pa.Table, classes: Sequence[str]
-) -> tuple[Champion | None, pa.Table | None]:
+) -> tuple[ChampionRecord | None, pa.Table | None]:
     """The same of the best model so far; a damaged one is none, and holds nobody up."""
     bundle = best_before(store)
     if bundle is None:
@@ -170,23 +170,23 @@ def _ask_best(
 
 def _ask_if_possible(
     bundle: Bundle, rows: pa.Table, classes: Sequence[str]
-) -> tuple[Champion, pa.Table | None]:
+) -> tuple[ChampionRecord, pa.Table | None]:
     version = bundle.manifest.version
     try:
         return _ask(bundle, rows, classes)
     except BundleError as error:
-        return Champion(version=version, damage=f"{error.what}: {error.why}"), None
+        return ChampionRecord(version=version, damage=f"{error.what}: {error.why}"), None
     except GRAPH_ERRORS as error:
         why = f"ONNX Runtime cannot run it ({str(error).strip().splitlines()[0]})"
-        return Champion(version=version, damage=why), None
+        return ChampionRecord(version=version, damage=why), None
 
 
 def _ask(
     bundle: Bundle, rows: pa.Table, classes: Sequence[str]
-) -> tuple[Champion, pa.Table | None]:
+) -> tuple[ChampionRecord, pa.Table | None]:
     manifest = bundle.manifest
     known, unknown = trained_on(bundle, rows)
-    champion = Champion(
+    champion = ChampionRecord(
         version=manifest.version,
         is_sample=manifest.data.is_sample,
         trained_on=known,

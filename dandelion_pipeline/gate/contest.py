@@ -36,11 +36,11 @@ class GateLimits(BaseModel):
 
 @dataclass(frozen=True)
 class Recall:
-    """Test photos of a class, how many are recognised, and how often the model names it."""
+    """Test photos of a class: how many are recognised, and how many are predicted to be of it."""
 
     right: int
     photos: int
-    said: int
+    predicted: int
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Challenger:
 
 
 @dataclass(frozen=True)
-class Opponent:
+class Champion:
     """What is known of the live model, or of the best one before it."""
 
     version: str

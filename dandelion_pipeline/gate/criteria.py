@@ -8,9 +8,9 @@ from scipy.stats import binom
 from dandelion_pipeline.gate.contest import (
     CalibrationError,
     Challenger,
+    Champion,
     Changes,
     GateLimits,
-    Opponent,
     Pairs,
     Recall,
 )
@@ -81,7 +81,8 @@ def useful(recalls: Mapping[str, Recall], remark: str = "") -> Criterion:
         return without_figures(USEFUL, "there are no test photos to tell by", warning=True)
     right = sum(recall.right for recall in recalls.values())
     by_guessing = guessed(
-        [recall.photos for recall in recalls.values()], [recall.said for recall in recalls.values()]
+        [recall.photos for recall in recalls.values()],
+        [recall.predicted for recall in recalls.values()],
     )
     better = chance_of_guessing(right, photos, by_guessing) < GUESSING
     useless = not better and chance_of_use(right, photos, by_guessing) < USELESS
@@ -203,7 +204,7 @@ def calibrated(
     )
 
 
-def not_sample(challenger: Challenger, champion: Opponent | None) -> Criterion:
+def not_sample(challenger: Challenger, champion: Champion | None) -> Criterion:
     """Whether no model of real photos would be replaced by one of generated photos."""
     if not challenger.is_sample:
         return without_figures(NOT_SAMPLE, "it was trained on real photos")

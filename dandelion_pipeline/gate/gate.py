@@ -1,10 +1,10 @@
 """The gate: whether a challenger may take the champion's place.
 
-Pure decisions on figures. Where the figures come from is `judge`'s business. What is surely wrong
+Pure decisions on figures, which come from `comparison`. What is surely wrong
 stops a model; what may be luck is a warning (docs/adr/0042).
 """
 
-from dandelion_pipeline.gate.contest import Challenger, Changes, GateLimits, Opponent
+from dandelion_pipeline.gate.contest import Challenger, Champion, Changes, GateLimits
 from dandelion_pipeline.gate.criteria import (
     CALIBRATED,
     NOT_SAMPLE,
@@ -30,8 +30,8 @@ __all__ = [
     "RECOGNISED",
     "USEFUL",
     "Challenger",
+    "Champion",
     "GateLimits",
-    "Opponent",
     "decide",
     "surely_better",
 ]
@@ -47,9 +47,9 @@ _BETTER = 0.05
 
 def decide(
     challenger: Challenger,
-    champion: Opponent | None,
+    champion: Champion | None,
     limits: GateLimits,
-    best: Opponent | None = None,
+    best: Champion | None = None,
 ) -> list[Criterion]:
     """Judge a challenger.
 
@@ -88,7 +88,7 @@ def surely_better(changes: Changes) -> bool:
 
 
 def _not_worse(
-    challenger: Challenger, champion: Opponent | None, limits: GateLimits, best: Opponent | None
+    challenger: Challenger, champion: Champion | None, limits: GateLimits, best: Champion | None
 ) -> list[Criterion]:
     if champion is None:
         return [without_figures(NOT_WORSE, "no model was live")]

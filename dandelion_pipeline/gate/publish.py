@@ -9,8 +9,8 @@ import pyarrow as pa
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.evaluation.card import with_card
 from dandelion_pipeline.evaluation.scores import champion_version, measure_both, score
+from dandelion_pipeline.gate.comparison import compare
 from dandelion_pipeline.gate.gate import GateLimits
-from dandelion_pipeline.gate.judging import judge
 from dandelion_pipeline.release.bundle import Bundle, digests, finish, open_bundle
 from dandelion_pipeline.release.decision import Decision, decision_of, record
 from dandelion_pipeline.release.manifest import Manifest
@@ -61,17 +61,17 @@ def publish(
         What became of it, or None if another model went live meanwhile: score it again. The
         decision lies beside the bundle, whatever it was.
     """
-    judgement = judge(scores, model, limits)
+    comparison = compare(scores, model, limits)
     champion = champion_version(scores)
     bundle = _finished(store, model, scores, origin)
     version, run = bundle.manifest.version, origin.dagster_run
     decision = decision_of(
         version,
         champion,
-        judgement.criteria,
+        comparison.criteria,
         forced_because=forced_because,
         run=run,
-        best=judgement.best,
+        best=comparison.best,
     )
     if decision.promote:
         who, why, forced = f"Dagster run {run}", decision.reason, bool(forced_because)

@@ -10,7 +10,7 @@ from dandelion_pipeline.ingest.intake import IGNORED, REJECTED
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.garbage_collection import Damage, Orphan
 from dandelion_pipeline.storage.objects.store import Store, sha256_hex
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.storage.records.tables import read_table
 
 
@@ -43,7 +43,7 @@ def missing(store: Store) -> list[Damage]:
 def damaged(store: Store) -> Iterator[Damage | None]:
     """Read every photo: one result for each, None if it is what its name says."""
     photos = store.list_objects(layout.IMAGES)
-    return run_ahead(lambda photo: _damage(store, photo.key), photos)
+    return ordered_parallel_map(lambda photo: _damage(store, photo.key), photos)
 
 
 def _damage(store: Store, key: str) -> Damage | None:

@@ -21,7 +21,7 @@ from dandelion_pipeline.errors import ObjectDamaged
 from dandelion_pipeline.ingest.changes import Changes, SourceFile
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.storage.records.tables import read_table, write_table_if_absent
 
 IMPORT_SCHEMA = pa.schema(
@@ -117,7 +117,7 @@ def last_imports(store: Store) -> list[ImportRecord]:
         if place:
             numbers[place[0]] = max(place[1], numbers.get(place[0], 0))
     keys = [layout.import_record(source, number) for source, number in numbers.items()]
-    records = run_ahead(lambda key: _read(store, key), keys)
+    records = ordered_parallel_map(lambda key: _read(store, key), keys)
     return sorted(records, key=lambda record: (record.facts.when, record.facts.source))
 
 

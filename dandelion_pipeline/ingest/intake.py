@@ -29,7 +29,7 @@ from dandelion_pipeline.ingest.verdicts import (
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.content_store import keep
 from dandelion_pipeline.storage.objects.store import Store, StoredObject, sha256_hex
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.storage.records.tables import read_table
 
 __all__ = [
@@ -185,13 +185,13 @@ def _judge_all(
             yield under_way[-1].key
 
     contents = store.read_many(keys())
-    judged = run_ahead(
+    judged = ordered_parallel_map(
         lambda item: (_row(*item, _verdict(*item), spelled), _bytes(item[1])),
         ((under_way.popleft(), data) for _, data in contents),
         size_of=lambda item: item[0].size,
         concurrency=os.cpu_count() or 1,
     )
-    kept = run_ahead(
+    kept = ordered_parallel_map(
         lambda item: (item[0], item[0]["status"] == ACCEPTED and keep(store, item[1])),
         judged,
         size_of=lambda item: len(item[1]),

@@ -27,7 +27,7 @@ def keep(store: Store, data: bytes) -> bool:
     return False
 
 
-def read_kept(store: Store, hashes: Iterable[str]) -> Generator[bytes, None, None]:
+def read_photos(store: Store, hashes: Iterable[str]) -> Generator[bytes, None, None]:
     """The photos with these SHA-256 hashes (64 hex digits), in their order.
 
     Raises:

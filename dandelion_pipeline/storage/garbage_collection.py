@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from dandelion_pipeline.errors import ObjectDamaged
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store, StoredObject
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.storage.records.tables import read_snapshot, read_table
 
 
@@ -58,7 +58,7 @@ def remove(store: Store, orphans: Iterable[Orphan]) -> Iterator[tuple[Orphan, bo
 
     One that was written again or came to be needed since it was found stays.
     """
-    return run_ahead(lambda orphan: (orphan, _removed(store, orphan)), orphans)
+    return ordered_parallel_map(lambda orphan: (orphan, _removed(store, orphan)), orphans)
 
 
 def unfinished_writes(store: Store) -> list[Orphan]:

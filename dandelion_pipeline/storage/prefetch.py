@@ -16,7 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def run_ahead(
+def ordered_parallel_map(
     function: Callable[[T], R],
     items: Iterable[T],
     size_of: Callable[[T], int] = lambda item: 0,
@@ -72,7 +72,7 @@ def _taken(waiting: deque[tuple[Future[R], int]]) -> R:
         del future  # its exception would hold this frame, and this frame the future
 
 
-class Room:
+class ByteBudget:
     """Bytes that may be held at once."""
 
     def __init__(self, limit: int = MEMORY) -> None:

@@ -208,7 +208,7 @@ class Training:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         loss, logits = self._loss(self.network, pixels, shares)
         self.optimization.step(loss, self.scaler, number)
-        self.average.update(number + 1)
+        self.average.update(self.network, number + 1)
         return loss.detach(), logits.detach()
 
     def _loss(

@@ -1,4 +1,3 @@
-import pyarrow as pa
 import pytest
 
 from dandelion_pipeline.dataset.dataset import build_dataset
@@ -13,14 +12,6 @@ from dandelion_pipeline_tests.dataset.test_dataset import photos
 @pytest.fixture
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return open_store((tmp_path_factory.mktemp("reviewed") / "store").as_uri())
-
-
-def test_photos_of_days_before_there_were_groups_are_alone_in_theirs(store: Store) -> None:
-    table = clean_table(photos(30, "a"))
-    old = table.drop_columns(["group", "bridges"])
-    assert build_dataset(reviewed(store, old), "salt").info == build_dataset(table, "salt").info
-    mixed = pa.concat_tables([old, table.slice(0, 5)], promote_options="default")
-    assert reviewed(store, mixed)["group"].to_pylist() == mixed["sha256"].to_pylist()
 
 
 def test_a_review_changes_the_data_set_and_its_hash(store: Store) -> None:

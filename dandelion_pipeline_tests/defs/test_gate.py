@@ -21,7 +21,7 @@ from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.data import tiny_models
 from dandelion_pipeline_tests.defs.assets.test_published_model import given
-from dandelion_pipeline_tests.defs.mlflow.test_registry import aliases, ask
+from dandelion_pipeline_tests.defs.mlflow.registered import aliases, ask
 from dandelion_pipeline_tests.gate.test_publish import challenger, coloured_dataset, published
 
 

@@ -57,7 +57,7 @@ def test_damaged_photos_are_answered_or_refused_and_leave_nothing_behind(
         first = send_all(client)
         # What is loaded for the first table of the log stays loaded.
         written = "dandelion_log_rows_written_total 0.0"
-        wait_until(lambda: written not in client.get("/metrics").text, patience=30)
+        wait_until(lambda: written not in client.get("/metrics").text, timeout=30)
         second = send_all(client)
         before = resident(api.pid)
         third = send_all(client)

@@ -29,8 +29,8 @@ from dandelion_pipeline_tests.serving.conftest import wait_until
 from dandelion_pipeline_tests.stack.code_server import code_server_at
 from dandelion_pipeline_tests.stack.services import Service, Services, running_services
 
-PATIENCE = 240  # Dagster's daemon loads a code server that was started anew once a minute
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(5 * PATIENCE)]
+TIMEOUT = 240  # Dagster's daemon loads a code server that was started anew once a minute
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(5 * TIMEOUT)]
 OPS = {
     "trained_model": {"config": {"epochs": 12, "size": 32, "batch_size": 8}},
     "published_model": {"config": {"force_reason": "a network so small is never good enough"}},
@@ -50,9 +50,9 @@ class Place:
         config.write_text(yaml.safe_dump({"ops": OPS}))
         where = ["-w", str(self.workspace), "-j", "training_job", "-c", str(config)]
         command = [sys.executable, "-W", "ignore", "-m", "dagster", "job", "launch", *where]
-        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+        subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT)
         newest = self.runs()[-1].run_id
-        wait_until(lambda: self.worker(newest) is not None, PATIENCE)
+        wait_until(lambda: self.worker(newest) is not None, TIMEOUT)
         return newest
 
     def runs(self) -> list[dg.DagsterRun]:
@@ -133,17 +133,17 @@ def test_a_killed_training_is_noticed_lets_go_of_its_slot_and_is_run_again(
     first = place.launch()
     killed = time.monotonic()
     kill(place, first)
-    wait_until(lambda: place.run(first).status is dg.DagsterRunStatus.FAILURE, PATIENCE)
+    wait_until(lambda: place.run(first).status is dg.DagsterRunStatus.FAILURE, TIMEOUT)
     took = time.monotonic() - killed
     record_property("figure", f"{kill.__name__}: Dagster noticed after {took:.0f} s")
-    wait_until(lambda: mlflow_status(first) == ["FAILED"], PATIENCE)
-    wait_until(lambda: place.retries(first), PATIENCE)
-    wait_until(lambda: place.retries(first)[0].is_finished, PATIENCE)
+    wait_until(lambda: mlflow_status(first) == ["FAILED"], TIMEOUT)
+    wait_until(lambda: place.retries(first), TIMEOUT)
+    wait_until(lambda: place.retries(first)[0].is_finished, TIMEOUT)
     (again,) = place.retries(first)
     assert again.status is dg.DagsterRunStatus.SUCCESS
     assert place.went_on(again.run_id)
     assert place.free_slots()
-    wait_until(lambda: mlflow_status(again.run_id) == ["FINISHED"], PATIENCE)
+    wait_until(lambda: mlflow_status(again.run_id) == ["FINISHED"], TIMEOUT)
     assert len(releases()) in ({1} if before == 0 else {before, before + 1})
 
 

@@ -27,7 +27,8 @@ from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import LARGE, Store, sha256_hex
 from dandelion_pipeline.storage.records.tables import read_table, write_table
 from dandelion_pipeline_tests.data import tiny_models
-from dandelion_pipeline_tests.servers.fault_proxy import Fault, FaultProxy, fault_proxy
+from dandelion_pipeline_tests.servers.fault_plans import Fault
+from dandelion_pipeline_tests.servers.fault_proxy import FaultProxy, fault_proxy
 from dandelion_pipeline_tests.servers.killing import Job, Kill, Moment, UploadCutter, Victim
 from dandelion_pipeline_tests.servers.seaweedfs import S3Server
 

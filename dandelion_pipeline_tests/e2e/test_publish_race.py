@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 WRITERS, TURNS = 16, 50
 CONTENDERS = 6  # more of them wait longer for SeaweedFS to tell them that they lost
 CONTESTED = ["contested-1", "contested-2", "contested-3"]
-PATIENCE = 60  # seconds that a writer waits for the others
+TIMEOUT = 60  # seconds that a writer waits for the others
 
 Job = Callable[[Store, int, Barrier], list[Release]]
 
@@ -82,7 +82,7 @@ def in_process(
 
 
 def publish_in_turn(store: Store, writer: int, start: Barrier) -> list[Release]:
-    start.wait(PATIENCE)
+    start.wait(TIMEOUT)
     return [publish(store, writer, version) for version in versions_of(writer)]
 
 
@@ -90,7 +90,7 @@ def publish_under_the_same_versions(store: Store, writer: int, start: Barrier) -
     """What this writer published; of the other versions it was told that they are taken."""
     won = []
     for version in CONTESTED:
-        start.wait(PATIENCE)
+        start.wait(TIMEOUT)
         try:
             won.append(publish(store, writer, version))
         except BundleError as error:

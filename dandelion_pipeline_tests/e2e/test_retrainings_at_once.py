@@ -21,7 +21,7 @@ from dandelion_pipeline_tests.gate.test_publish import (
 )
 
 pytestmark = pytest.mark.e2e
-PATIENCE = 60  # seconds that one waits for the other
+TIMEOUT = 60  # seconds that one waits for the other
 
 
 def test_of_two_retrainings_at_once_the_second_is_judged_against_the_first(tmp_path: Path) -> None:
@@ -50,6 +50,6 @@ def retrain(url: str, version: str, start: Barrier) -> str | None:
     model = challenger(dataset, version)
     put_files(store, version, model.bundle_files())
     scores = score(store, dataset, model)
-    start.wait(PATIENCE)
+    start.wait(TIMEOUT)
     publish_in_turn(store, dataset, model, scores, ORIGIN)
     return champion_version(scores)

@@ -44,11 +44,11 @@ def stack(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stac
     env = {**home.env, **{f"DANDELION_{name}_PORT": str(port) for name, port in ports.items()}}
     health = {"DAGSTER": "/server_info", "MLFLOW": "/health", "WEBAPP": "/_stcore/health"}
     ready = f"http://127.0.0.1:{ports['API']}/readyz"
-    with running([DANDELION, "up"], url=ready, env=env, patience=120, cwd=here) as process:
+    with running([DANDELION, "up"], url=ready, env=env, timeout=120, cwd=here) as process:
         manifest = open_bundle(home.store, home.live_version).manifest
         stack = Stack(process, ports, manifest)
         for name, path in health.items():
-            assert answers(stack.url(name, path), process, patience=120), f"{name} is not up"
+            assert answers(stack.url(name, path), process, timeout=120), f"{name} is not up"
         yield stack
 
 
@@ -116,7 +116,7 @@ def test_a_port_that_is_taken_is_named_with_the_setting_to_change(stack: Stack, 
 
 
 def test_ctrl_c_stops_everything(stack: Stack) -> None:
-    assert stop(stack.process, signal.SIGINT, patience=40) == 0
+    assert stop(stack.process, signal.SIGINT, timeout=40) == 0
     for port in stack.ports.values():
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=5)

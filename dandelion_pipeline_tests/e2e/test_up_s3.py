@@ -46,7 +46,7 @@ class Installation:
     def up(self) -> Iterator[subprocess.Popen[bytes]]:
         ready = f"http://127.0.0.1:{self.env['DANDELION_API_PORT']}/readyz"
         command = [DANDELION, "up", "--store", "s3"]
-        with running(command, url=ready, env=self.env, patience=120) as process:
+        with running(command, url=ready, env=self.env, timeout=120) as process:
             yield process
 
     def served(self) -> str:
@@ -115,6 +115,6 @@ def test_after_everything_was_killed_it_starts_again_and_ctrl_c_stops_it_all(
 ) -> None:
     with installation.up() as process:
         assert installation.served() == installation.version
-        assert stop(process, signal.SIGINT, patience=60) == 0
+        assert stop(process, signal.SIGINT, timeout=60) == 0
     listening = [name for name, port in installation.ports.items() if listens(port)]
     assert listening == []

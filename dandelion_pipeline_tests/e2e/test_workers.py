@@ -26,7 +26,7 @@ def several(api: SmallApi) -> Iterator[subprocess.Popen[bytes]]:
     """The one that watches, with all its workers ready."""
     api.environment["DANDELION_WORKERS"] = str(WORKERS)
     with api.running() as watcher:
-        wait_until(lambda: len(loaded(api)) == WORKERS, patience=30)
+        wait_until(lambda: len(loaded(api)) == WORKERS, timeout=30)
         yield watcher
 
 
@@ -84,7 +84,7 @@ def test_another_worker_takes_the_place_of_one_that_is_killed(small_api: SmallAp
         os.kill(before[0], signal.SIGKILL)
         wait_until(lambda: ended(before[0]))
         ask(small_api, 10)  # the others go on
-        wait_until(lambda: len(loaded(small_api)) == WORKERS, patience=30)
+        wait_until(lambda: len(loaded(small_api)) == WORKERS, timeout=30)
         after = workers(watcher)
         assert len(after) == WORKERS
         assert set(before[1:]) < set(after)
@@ -112,4 +112,4 @@ def test_no_worker_outlives_the_one_that_watches(small_api: SmallApi, how: signa
         pids = workers(watcher)
         watcher.send_signal(how)
         watcher.wait(30)
-        wait_until(lambda: all(ended(pid) for pid in pids), patience=20)
+        wait_until(lambda: all(ended(pid) for pid in pids), timeout=20)

@@ -1,9 +1,7 @@
 """The gate's truth table: who may take whose place."""
 
 from dataclasses import replace
-from math import comb
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,17 +16,12 @@ from dandelion_pipeline.gate.gate import (
     RECOGNISED,
     USEFUL,
     Challenger,
+    Champion,
     GateLimits,
-    Opponent,
     decide,
     surely_better,
 )
 from dandelion_pipeline.release.decision import Criterion
-from dandelion_pipeline.statistics.exact_tests import (
-    corrected_level,
-    probabilities_of_loss,
-    probability_of_loss,
-)
 
 LIMITS = GateLimits()
 GOOD = Challenger(
@@ -38,21 +31,21 @@ GOOD = Challenger(
 )
 SAMPLE = replace(GOOD, is_sample=True)
 MISSING = None
-BROKEN = Opponent("v1", is_sample=None, damage="file model.onnx: it is missing")
-OTHER_CLASSES = Opponent("v1", is_sample=False)
+BROKEN = Champion("v1", is_sample=None, damage="file model.onnx: it is missing")
+OTHER_CLASSES = Champion("v1", is_sample=False)
 
 
 def real(
     lost: int, gained: int, photos: int = 74, grass: tuple[int, int] | None = None
-) -> Opponent:
+) -> Champion:
     """Photos lost and gained: of grass as given, and else shared by both classes."""
     of_grass = Changes(*(grass or (lost // 2, gained // 2)), photos // 2)
     rest = Changes(lost - of_grass.lost, gained - of_grass.gained, photos - photos // 2)
     classes = {"dandelion": rest, "grass": of_grass}
-    return Opponent("v1", is_sample=False, pairs=Pairs(Changes(lost, gained, photos), classes))
+    return Champion("v1", is_sample=False, pairs=Pairs(Changes(lost, gained, photos), classes))
 
 
-def off_by(error: float) -> Opponent:
+def off_by(error: float) -> Champion:
     return replace(real(0, 0), calibration=CalibrationError(error, 0.1))
 
 
@@ -61,7 +54,7 @@ def answers(**classes: tuple[int, int, int]) -> Challenger:
     return replace(GOOD, recalls={label: Recall(*counts) for label, counts in classes.items()})
 
 
-def toy(lost: int, gained: int) -> Opponent:
+def toy(lost: int, gained: int) -> Champion:
     return replace(real(lost, gained), is_sample=True)
 
 
@@ -186,7 +179,7 @@ def says(criteria: list[Criterion], check: str) -> str:
     ],
 )
 def test_the_gate_decides_and_says_why(
-    challenger: Challenger, champion: Opponent | None, against: set[str], check: str, words: str
+    challenger: Challenger, champion: Champion | None, against: set[str], check: str, words: str
 ) -> None:
     criteria = decide(challenger, champion, LIMITS)
     assert list(dict.fromkeys(criterion.check for criterion in criteria)) == list(GATE_CHECKS)
@@ -247,7 +240,7 @@ def test_a_loss_that_luck_explains_is_a_warning_if_it_is_large() -> None:
 def test_small_classes_are_compared_together() -> None:
     rare = {f"rare {i}": Changes(1, 0, 5) for i in range(12)}
     classes = {"common": Changes(0, 12, 900), **rare}
-    champion = Opponent("v1", False, pairs=Pairs(Changes(12, 12, 960), classes))
+    champion = Champion("v1", False, pairs=Pairs(Changes(12, 12, 960), classes))
     criteria = decide(GOOD, champion, LIMITS)
     assert failed(criteria) == {RECOGNISED}
     assert "of 60 photos of 12 small classes, 12 fewer" in says(criteria, RECOGNISED)
@@ -271,44 +264,12 @@ def test_a_remark_about_the_comparison_is_part_of_the_reason() -> None:
     assert "without 3 photos" in says(decide(GOOD, champion, LIMITS), NOT_WORSE)
 
 
-def test_the_exact_test_gives_the_binomial_tail() -> None:
-    assert probability_of_loss(9, 1) == pytest.approx((comb(10, 9) + 1) / 2**10)
-
-
-def test_many_thousand_pairs_cost_nothing() -> None:
-    assert probability_of_loss(8_200, 7_800) == pytest.approx(0.0008, abs=1e-4)
-
-
-@given(st.integers(0, 40), st.integers(0, 40))
-def test_each_further_loss_makes_luck_less_likely(lost: int, gained: int) -> None:
-    chance = probability_of_loss(lost, gained)
-    assert 0 < chance <= 1
-    assert probability_of_loss(lost + 1, gained) <= chance
-
-
 @given(st.integers(0, 37), st.integers(0, 37))
 def test_a_challenger_that_loses_more_never_passes_where_one_that_loses_less_did_not(
     lost: int, gained: int
 ) -> None:
     if failed(decide(GOOD, real(lost, gained, photos=148), LIMITS)):
         assert failed(decide(GOOD, real(lost + 1, gained, photos=148), LIMITS))
-
-
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=300), st.floats(0.001, 0.2))
-def test_the_corrected_level_keeps_the_chance_of_any_false_refusal(
-    changed: list[int], level: float
-) -> None:
-    each = corrected_level(np.array(changed), level)
-    assert level / len(changed) <= each <= level
-    sizes = [attained(photos, each) for photos in changed]
-    assert sum(sizes) <= level * (1 + 1e-9)
-
-
-def attained(changed: int, level: float) -> float:
-    """The largest chance under `level` that the exact test of so many photos can have."""
-    lost = np.arange(changed + 1)
-    chances = probabilities_of_loss(lost, changed - lost)
-    return float(max((chance for chance in chances if chance < level), default=0.0))
 
 
 @given(st.integers(0, 60), st.integers(0, 60))

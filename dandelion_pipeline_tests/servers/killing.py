@@ -22,9 +22,9 @@ from multiprocessing.connection import Connection
 
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline_tests.servers.fault_proxy import Fault, Request
+from dandelion_pipeline_tests.servers.fault_plans import Fault, Request
 
-PATIENCE = 60  # seconds until a victim must have died
+TIMEOUT = 60  # seconds until a victim must have died
 
 Job = Callable[[Store], None]
 
@@ -125,7 +125,7 @@ class Victim:
 
     def shoot(self) -> None:
         """Kill it from outside."""
-        self._has_started.wait(PATIENCE)
+        self._has_started.wait(TIMEOUT)
         self._process.kill()
 
     def wait_for_death(self) -> None:
@@ -146,7 +146,7 @@ class Victim:
         return seconds
 
     def _end(self) -> int | None:
-        self._process.join(PATIENCE)
+        self._process.join(TIMEOUT)
         return self._process.exitcode
 
 

@@ -47,7 +47,7 @@ def running(
     *,
     url: str,
     env: Mapping[str, str],
-    patience: float = 60,
+    timeout: float = 60,
     cwd: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that answers at a URL, with ``env`` added to a fresh environment.
@@ -65,7 +65,7 @@ def running(
             stderr=subprocess.STDOUT,
         )
         try:
-            if not answers(url, process, patience):
+            if not answers(url, process, timeout):
                 output.seek(0)
                 said = output.read().decode(errors="replace")
                 raise AssertionError(f"{' '.join(command)} does not answer at {url}:\n{said}")
@@ -75,13 +75,13 @@ def running(
 
 
 def stop(
-    process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM, patience: float = 15
+    process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM, timeout: float = 15
 ) -> int:
     """Ask a process to end, insist if it does not. Returns its exit code."""
     if process.poll() is None:
         process.send_signal(how)
         try:
-            process.wait(patience)
+            process.wait(timeout)
         except subprocess.TimeoutExpired:
             process.kill()
     return process.wait()
@@ -116,9 +116,9 @@ def _children(pid: int) -> list[int]:
     return [int(child) for each in lists for child in each.read_text().split()]
 
 
-def answers(url: str, process: subprocess.Popen[bytes], patience: float) -> bool:
+def answers(url: str, process: subprocess.Popen[bytes], timeout: float) -> bool:
     """Wait until a URL answers; False if the process ended or time ran out before."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(url, timeout=5, trust_env=False).is_success:

@@ -75,9 +75,9 @@ def _serving(settings: Settings, protocol: type[BoundedProtocol]) -> Iterator[st
             thread.join()
 
 
-def wait_until(condition: Callable[[], object], patience: float = 10) -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 10) -> None:
     """Return as soon as a condition holds; fail if it does not in time."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)

@@ -67,7 +67,7 @@ class AirflowServer:
     def wait_for(self, dag_id: str, dag_run_id: str) -> dict[str, Any]:
         """Wait until a run of a DAG has ended."""
         path = f"dags/{dag_id}/dagRuns/{quote(dag_run_id, safe='')}"
-        return wait(lambda: _if_ended(self.ask("GET", path)), "the DAG run to end", patience=600)
+        return wait(lambda: _if_ended(self.ask("GET", path)), "the DAG run to end", timeout=600)
 
 
 def airflow(

@@ -19,7 +19,7 @@ import httpx
 
 from dandelion_pipeline_tests.servers.processes import stop
 
-PATIENCE = 300
+TIMEOUT = 300
 LOOK_EVERY_S = 0.3
 _OURS = ("DANDELION_", "DAGSTER_", "MLFLOW_", "AWS_", "AIRFLOW_", "PG")
 T = TypeVar("T")
@@ -146,7 +146,7 @@ def end(process: "subprocess.Popen[bytes]", how: signal.Signals) -> None:
     family = _descendants(process.pid)
     if how is signal.SIGKILL:  # as a container dies: all at once
         _kill_group(process)
-    stop(process, how, patience=30)
+    stop(process, how, timeout=30)
     _kill_group(process)
     for pid in family:
         with suppress(ProcessLookupError):
@@ -193,16 +193,16 @@ def answers_at(url: str) -> Callable[[float], bool]:
     return answers
 
 
-def wait(ready: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
+def wait(ready: Callable[[], T | None], what: str, timeout: float = TIMEOUT) -> T:
     """Ask until the answer is something.
 
     Raises:
         AssertionError: it stayed nothing.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         answer = ready()
         if answer:
             return answer
         time.sleep(LOOK_EVERY_S)
-    raise AssertionError(f"waited {patience} s in vain for {what}")
+    raise AssertionError(f"waited {timeout} s in vain for {what}")

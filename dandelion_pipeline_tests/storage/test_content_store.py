@@ -9,7 +9,7 @@ from dandelion_pipeline.ingest.intake import take_in
 from dandelion_pipeline.ingest.landing import import_photos
 from dandelion_pipeline.ingest.sources import SourcePhoto
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.content_store import FRESH, keep, read_kept
+from dandelion_pipeline.storage.content_store import FRESH, keep, read_photos
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 from dandelion_pipeline.storage.records.tables import write_table
@@ -30,7 +30,7 @@ def test_a_photo_is_kept_once_under_its_hash(store: Store) -> None:
     assert not keep(store, b"a photo")
     (kept,) = store.list_objects(layout.IMAGES)
     assert kept.key == layout.image(sha256_hex(b"a photo"))
-    assert list(read_kept(store, [sha256_hex(b"a photo")])) == [b"a photo"]
+    assert list(read_photos(store, [sha256_hex(b"a photo")])) == [b"a photo"]
 
 
 def test_a_photo_that_is_kept_again_after_a_while_is_as_good_as_new(tmp_path: Path) -> None:
@@ -52,10 +52,10 @@ def test_a_damaged_or_missing_photo_is_named(store: Store) -> None:
     key = layout.image(sha256_hex(b"a photo"))
     store.put(key, b"not that photo")
     with pytest.raises(ObjectDamaged, match=f"the photo .*{key}: its bytes have another hash"):
-        list(read_kept(store, [sha256_hex(b"a photo")]))
+        list(read_photos(store, [sha256_hex(b"a photo")]))
     store.delete(key)
     with pytest.raises(ObjectNotFound, match=key):
-        list(read_kept(store, [sha256_hex(b"a photo")]))
+        list(read_photos(store, [sha256_hex(b"a photo")]))
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dandelion_pipeline.storage import prefetch
-from dandelion_pipeline.storage.prefetch import CONCURRENCY, Room, run_ahead
+from dandelion_pipeline.storage.prefetch import CONCURRENCY, ByteBudget, ordered_parallel_map
 
 
 @given(st.lists(st.integers(), max_size=200))
 def test_results_come_in_the_order_of_the_items(items: list[int]) -> None:
-    assert list(run_ahead(lambda item: item * 2, items)) == [item * 2 for item in items]
+    assert list(ordered_parallel_map(lambda item: item * 2, items)) == [item * 2 for item in items]
 
 
 def test_no_more_calls_run_at_once_than_allowed() -> None:
@@ -30,7 +30,7 @@ def test_no_more_calls_run_at_once_than_allowed() -> None:
         with lock:
             running -= 1
 
-    list(run_ahead(call, range(4 * CONCURRENCY)))
+    list(ordered_parallel_map(call, range(4 * CONCURRENCY)))
     assert most == CONCURRENCY
 
 
@@ -44,7 +44,7 @@ def test_items_are_pulled_only_as_there_is_room_for_them(monkeypatch: pytest.Mon
             pulled += 1
             yield bytes(40)
 
-    results = run_ahead(len, items(), size_of=len)
+    results = ordered_parallel_map(len, items(), size_of=len)
     next(results)
     assert pulled <= 3  # two are under way, and the third waits in the caller's hand
     assert sum(results) == 49 * 40
@@ -54,7 +54,11 @@ def test_one_item_that_is_larger_than_the_memory_still_passes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(prefetch, "MEMORY", 10)
-    assert list(run_ahead(len, [bytes(1), bytes(1_000), bytes(2)], size_of=len)) == [1, 1_000, 2]
+    assert list(ordered_parallel_map(len, [bytes(1), bytes(1_000), bytes(2)], size_of=len)) == [
+        1,
+        1_000,
+        2,
+    ]
 
 
 def test_the_first_failure_ends_it_and_drops_what_has_not_begun() -> None:
@@ -66,7 +70,7 @@ def test_the_first_failure_ends_it_and_drops_what_has_not_begun() -> None:
             raise ValueError("three")
         return item
 
-    results = run_ahead(call, range(10_000), concurrency=2)
+    results = ordered_parallel_map(call, range(10_000), concurrency=2)
     seen = []
     with pytest.raises(ValueError, match="three"):  # noqa: PT012
         for result in results:
@@ -83,7 +87,7 @@ def test_what_was_pulled_before_the_items_fail_is_still_done() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(run_ahead(lambda item: done.set(), items()))
+        list(ordered_parallel_map(lambda item: done.set(), items()))
     assert done.is_set()
 
 
@@ -95,7 +99,7 @@ def test_who_stops_listening_stops_the_work() -> None:
         time.sleep(0.05)
         return item
 
-    results = run_ahead(call, iter(range(10_000)), concurrency=2)
+    results = ordered_parallel_map(call, iter(range(10_000)), concurrency=2)
     assert next(results) == 0
     results.close()
     assert list(results) == []
@@ -112,17 +116,17 @@ def test_after_a_failure_no_call_begins_however_long_the_others_take() -> None:
         raise ValueError("all four at once")
 
     with pytest.raises(ValueError, match="all four"):
-        list(run_ahead(call, range(100), concurrency=4))
+        list(ordered_parallel_map(call, range(100), concurrency=4))
     assert len(called) <= 7  # each thread may have looked just before the first failed
 
 
 def test_room_is_given_to_those_who_fit_and_given_back() -> None:
-    room = Room(limit=10)
-    assert room.enter(6)
-    assert not room.enter(5)
-    assert room.enter(4)
-    room.leave(6)
-    assert room.enter(5)
+    budget = ByteBudget(limit=10)
+    assert budget.enter(6)
+    assert not budget.enter(5)
+    assert budget.enter(4)
+    budget.leave(6)
+    assert budget.enter(5)
 
 
 def test_a_program_ends_though_its_results_were_never_taken() -> None:

@@ -31,7 +31,7 @@ from dandelion_pipeline_tests.data.small_data_set import TINY
 CONFIG = TrainingConfig(
     epochs=2, size=32, batch_size=6, rotation=10, erasing=0.5, mixing=0.5, device="cpu"
 )
-PATIENCE = 60
+TIMEOUT = 60
 
 
 def photos() -> tuple[TrainingPhotos, PreparedPhotos]:
@@ -87,11 +87,11 @@ def test_killed_at_random_moments_a_training_ends_with_the_same_weights(
         arguments = (url, config, started, torch.get_num_threads())
         process = context.Process(target=victim, args=arguments, daemon=True)
         process.start()
-        assert answers.poll(PATIENCE)
+        assert answers.poll(TIMEOUT)
         went_on_from.append(answers.recv())
         time.sleep(chance.uniform(0, 1.5 * pace))
         process.kill()
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         assert process.exitcode == -signal.SIGKILL
     assert train_in(url, config, went_on_from.append) == expected
     record_property("figure", f"killed {kills} times, gone on after epochs {went_on_from}")

@@ -23,7 +23,7 @@ from checks.steps import Failed, say, step, wait
 DAY_EVERY_S = 30
 """A day of photos comes in this often."""
 
-PATIENCE_S = 1800
+TIMEOUT_S = 1800
 """Airflow takes up to 10 minutes to see that a task was lost with its worker."""
 
 # What each day's landing folder holds, and what the tables say of it.
@@ -180,7 +180,7 @@ def _succeed(airflow: Airflow, started: dict[str, str]) -> None:
             raise Failed(f"failed: {', '.join(failed)}")
         return all(states.get(run_id) == "success" for run_id in started) or None
 
-    wait("the DAG runs", all_ended, PATIENCE_S)
+    wait("the DAG runs", all_ended, TIMEOUT_S)
 
 
 def _seen_once(dagster: Dagster, started: dict[str, str]) -> None:
@@ -205,7 +205,7 @@ def _taken_in(dagster: Dagster, days: list[str]) -> None:
         ended = {"SUCCESS", "FAILURE", "CANCELED"}
         return runs if all(run["status"] in ended for run in runs) else None
 
-    runs = wait("the last ingestion runs", quiet, PATIENCE_S)
+    runs = wait("the last ingestion runs", quiet, TIMEOUT_S)
     keys = _keys(runs)
     good = Counter(keys[run["runId"]] for run in runs if run["status"] == "SUCCESS")
     wrong = {key: good[key] for key in keys.values() if good[key] != 1}

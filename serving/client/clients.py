@@ -19,13 +19,13 @@ from serving.api.schemas import (
     ReleaseHistory,
 )
 from serving.client import requests
-from serving.client.exchange import ApiError, ApiUnreachable, ClientError, Speaker
-from serving.client.requests import Answer, Question
+from serving.client.exchange import ApiError, ApiUnreachable, BaseClient, ClientError
+from serving.client.requests import Answer, ApiRequest
 
 __all__ = ["ApiError", "ApiUnreachable", "AsyncClient", "Client", "ClientError"]
 
 
-class Client(Speaker):
+class Client(BaseClient):
     """Speaks to one API; use it in a ``with`` statement, or call `close`.
 
     Args:
@@ -150,14 +150,14 @@ class Client(Speaker):
     ) -> None:
         self.close()
 
-    def _ask(self, question: Question[Answer]) -> Answer:
+    def _ask(self, request: ApiRequest[Answer]) -> Answer:
         with self._reaching():
-            url = self.base_url + question.path
-            response = self._http.request(question.method, url, **question.body)
-        return self._understood(question, response)
+            url = self.base_url + request.path
+            response = self._http.request(request.method, url, **request.body)
+        return self._understood(request, response)
 
 
-class AsyncClient(Speaker):
+class AsyncClient(BaseClient):
     """The same for asyncio; use it in an ``async with`` statement, or await `close`.
 
     Arguments, answers and errors of each method are those of `Client`.
@@ -240,8 +240,8 @@ class AsyncClient(Speaker):
     ) -> None:
         await self.close()
 
-    async def _ask(self, question: Question[Answer]) -> Answer:
+    async def _ask(self, request: ApiRequest[Answer]) -> Answer:
         with self._reaching():
-            url = self.base_url + question.path
-            response = await self._http.request(question.method, url, **question.body)
-        return self._understood(question, response)
+            url = self.base_url + request.path
+            response = await self._http.request(request.method, url, **request.body)
+        return self._understood(request, response)

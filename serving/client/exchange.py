@@ -12,7 +12,7 @@ import httpx
 from pydantic import ValidationError
 
 from serving.api.schemas import Problem
-from serving.client.requests import Answer, Question
+from serving.client.requests import Answer, ApiRequest
 
 
 class ClientError(Exception):
@@ -44,7 +44,7 @@ class ApiUnreachable(ClientError):
     """Nothing answered at the address, or something that is not this API."""
 
 
-class Speaker:
+class BaseClient:
     """What both clients know of the other end."""
 
     def __init__(self, base_url: str, api_key: str | None) -> None:
@@ -58,14 +58,14 @@ class Speaker:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiUnreachable(f"No API answers at {self.base_url} ({error})") from None
 
-    def _understood(self, question: Question[Answer], response: httpx.Response) -> Answer:
+    def _understood(self, request: ApiRequest[Answer], response: httpx.Response) -> Answer:
         if not response.is_success:
             after = response.headers.get("Retry-After", "")
             raise ApiError(_problem(response), int(after) if after.isdecimal() else None)
         try:
-            return question.read(response.content)
+            return request.read(response.content)
         except ValueError:
-            where = self.base_url + question.path
+            where = self.base_url + request.path
             raise ApiUnreachable(f"What answers at {where} is not this API") from None
 
 

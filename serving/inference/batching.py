@@ -27,11 +27,11 @@ from serving.model.engine import BATCHES, Prepared
 from serving.model.follower import LiveModel
 from serving.threads import step_back
 
-ROOM_BYTES = 256_000_000
+CAPACITY_BYTES = 256_000_000
 """Of the files of all photos that are inside; they lie on disk, or in memory if they are small."""
 
 _RECENT = 0.1  # how much the last batch counts for the pace
-_SURE = 0.8  # of its patience that a photo may be expected to wait: paces change
+_SURE = 0.8  # of the timeout that a photo may be expected to wait: paces change
 
 
 class Busy(Exception):
@@ -92,14 +92,14 @@ class Batcher:
     """The way of photos through the decoder and the live model, between `start` and `stop`.
 
     Args:
-        room: how many photos may be inside at once.
-        patience: how many seconds a photo may wait before it is turned away.
+        capacity: how many photos may be inside at once.
+        timeout: how many seconds a photo may wait before it is turned away.
         decoders: how many threads decode; None for one for each processor.
     """
 
-    def __init__(self, room: int, patience: float, decoders: int | None = None) -> None:
-        self._room = room
-        self._patience = patience
+    def __init__(self, capacity: int, timeout: float, decoders: int | None = None) -> None:
+        self._capacity = capacity
+        self._timeout = timeout
         self.inside = 0
         """How many photos are being decoded, wait, or are being inferred."""
 
@@ -130,7 +130,7 @@ class Batcher:
         """How many photos are decoded and wait to be inferred."""
         return len(self._queue)
 
-    def check_room(self, photos: int = 1, size: int = 0, *, arrived: int = 0) -> None:
+    def check_capacity(self, photos: int = 1, size: int = 0, *, arrived: int = 0) -> None:
         """Whether so many photos would be let in now. Anything is, when nobody else is there.
 
         Args:
@@ -143,8 +143,8 @@ class Batcher:
         """
         before = max(self.inside, arrived)
         wait = before * self._pace
-        full = before + photos > self._room or self._bytes + size > ROOM_BYTES
-        if before and (full or wait > _SURE * self._patience):
+        full = before + photos > self._capacity or self._bytes + size > CAPACITY_BYTES
+        if before and (full or wait > _SURE * self._timeout):
             raise Busy(wait)
 
     async def classify(self, live: LiveModel, file: File) -> Classified:
@@ -158,7 +158,7 @@ class Batcher:
             ImageRefused: it is no photo that we accept.
             Busy: there is no room, or the photo's turn did not come in time.
         """
-        self.check_room(1, file.size)
+        self.check_capacity(1, file.size)
         return await self._enter(live, file)
 
     async def classify_all(
@@ -169,7 +169,7 @@ class Batcher:
         Raises:
             Busy: there is no room for so many.
         """
-        self.check_room(len(files), sum(file.size for file in files))
+        self.check_capacity(len(files), sum(file.size for file in files))
         entered = [self._enter(live, file) for file in files]
         return await asyncio.gather(*entered, return_exceptions=True)
 
@@ -185,7 +185,7 @@ class Batcher:
             self._bytes -= file.size
 
         answer.add_done_callback(leave)
-        asked = _Asked(live, file, time.monotonic() + self._patience, answer)
+        asked = _Asked(live, file, time.monotonic() + self._timeout, answer)
         self._decoders.submit(self._decode, asked)
         return answer
 
@@ -241,7 +241,7 @@ class Batcher:
             return True
         if time.monotonic() < asked.deadline:
             return False
-        self._loop.call_soon_threadsafe(_fail, [asked], Busy(self._patience))
+        self._loop.call_soon_threadsafe(_fail, [asked], Busy(self._timeout))
         return True
 
     def _infer(self, batch: Sequence[_Ready]) -> None:

@@ -45,7 +45,7 @@ class BodyLimitMiddleware:
         await self._app(scope, receive_limited, send)
 
 
-class RoomMiddleware:
+class AdmissionMiddleware:
     """Turns photos away while there is no room for even one.
 
     It looks before a photo is received, and again before it is parsed, which takes longer than to
@@ -70,13 +70,13 @@ class RoomMiddleware:
             message = await receive()
             whole = message["type"] == "http.request" and not message.get("more_body", False)
             if whole and not arrived:
-                self._check_room()  # raises into the parser, as `BodyLimitMiddleware` does
+                self._check_capacity()  # raises into the parser, as `BodyLimitMiddleware` does
                 arrived = True
                 self._arrived += 1
             return message
 
         try:
-            self._check_room()
+            self._check_capacity()
         except ApiProblem as problem:
             await response_for(problem, scope)(scope, receive, send)
             return
@@ -85,8 +85,8 @@ class RoomMiddleware:
         finally:
             self._arrived -= arrived
 
-    def _check_room(self) -> None:
+    def _check_capacity(self) -> None:
         try:
-            self._batcher.check_room(arrived=self._arrived)
+            self._batcher.check_capacity(arrived=self._arrived)
         except Busy as error:
             raise busy(error.seconds) from None

@@ -12,7 +12,7 @@ from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.storage.objects.store import Store
 from serving.model.engine import Engine
-from serving.model.offline_copy import KeptModel
+from serving.model.offline_copy import OfflineCopy
 from serving.model.proof import proven_engine
 from serving.settings import Precision
 from serving.threads import step_back
@@ -47,7 +47,7 @@ class Trouble:
         return cls(str(error), isinstance(error, NothingReleased))
 
 
-class Models:
+class ModelFollower:
     """Holds the live model of a store.
 
     What has been loaded goes on answering until something better is loaded: an empty log, a
@@ -57,7 +57,7 @@ class Models:
     Args:
         store: where bundles and the release log lie.
         precision: in which numbers to answer, as the operator wants it.
-        kept: where a copy of the live model is kept, for a start while the store is away.
+        offline_copy: where a copy of the live model is kept, for a start while the store is away.
         threads: as of `Engine`.
     """
 
@@ -66,12 +66,12 @@ class Models:
         store: Store,
         *,
         precision: Precision = "auto",
-        kept: KeptModel | None = None,
+        offline_copy: OfflineCopy | None = None,
         threads: int | None = None,
     ) -> None:
         self._store = store
         self._precision: Precision = precision
-        self._kept = kept
+        self._offline_copy = offline_copy
         self._threads = threads
         self._refused: tuple[Release, Trouble] | None = None
         self._before: LiveModel | None = None
@@ -128,10 +128,10 @@ class Models:
 
     def _fall_back(self) -> None:
         """At the start, while the store is away: take the copy."""
-        if self.live is not None or self._kept is None:
+        if self.live is not None or self._offline_copy is None:
             return
         try:
-            self.live = LiveModel(*self._kept.load(threads=self._threads))
+            self.live = LiveModel(*self._offline_copy.load(threads=self._threads))
         except NothingReleased:
             return  # none was ever kept
         except DandelionError as error:
@@ -155,8 +155,8 @@ class Models:
         self.live = LiveModel(release, engine)
         self.swaps += 1
         _log.info("Model %s answers now, from %s.", release.version, engine.graph)
-        if self._kept is not None:
-            self._kept.keep(self._store, release, engine)
+        if self._offline_copy is not None:
+            self._offline_copy.keep(self._store, release, engine)
         return None
 
     def _engine(self, release: Release) -> Engine:

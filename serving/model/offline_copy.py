@@ -22,7 +22,7 @@ from serving.model.proof import proven_engine
 _log = logging.getLogger(__name__)
 
 
-class KeptModel:
+class OfflineCopy:
     """A copy of one model.
 
     Args:
@@ -53,32 +53,32 @@ class KeptModel:
             self._complained = True
 
     def load(self, *, threads: int | None = None) -> tuple[Release, Engine]:
-        """The model that was kept, in the form that it answered in, proven once more.
+        """The model that was copied, in the form that it answered in, proven once more.
 
         Raises:
             DandelionError: there is none, or it was damaged.
         """
-        kept = open_store(self._folder.as_uri())
-        release = log.live(kept)
-        bundle = open_bundle(kept, release.version, release.manifest_sha256)
-        int8 = kept.exists(layout.model_file(release.version, INT8_FILE))
+        copy = open_store(self._folder.as_uri())
+        release = log.live(copy)
+        bundle = open_bundle(copy, release.version, release.manifest_sha256)
+        int8 = copy.exists(layout.model_file(release.version, INT8_FILE))
         because = "it is the graph that is copied on this machine's disk"
         form: Form = "int8" if int8 else "fp32"
         return release, proven_engine(bundle, form, because=because, threads=threads)
 
     def _keep(self, store: Store, release: Release, engine: Engine) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        kept = open_store(self._folder.as_uri())
+        copy = open_store(self._folder.as_uri())
         bundle = open_bundle(store, release.version, release.manifest_sha256)
         files = [name for name in (engine.graph, GOLDEN_FILE) if name in bundle.manifest.files]
         for name in files:
-            kept.put(layout.model_file(release.version, name), bundle.read(name))
+            copy.put(layout.model_file(release.version, name), bundle.read(name))
         manifest = layout.model_file(release.version, layout.MANIFEST)
         entry = layout.release(release.number)
         for key in (manifest, entry):  # the entry last: it is what makes the copy exist
-            kept.put(key, store.get(key))
+            copy.put(key, store.get(key))
         wanted = {*(layout.model_file(release.version, name) for name in files), manifest, entry}
         for prefix in ("models/", layout.RELEASES):
-            for found in list(kept.list_objects(prefix)):
+            for found in list(copy.list_objects(prefix)):
                 if found.key not in wanted:
-                    kept.delete(found.key)
+                    copy.delete(found.key)

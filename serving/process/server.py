@@ -1,4 +1,4 @@
-"""uvicorn as the API runs it: sockets, patience, and a process that is the server's alone."""
+"""uvicorn as the API runs it: sockets, timeouts, and a process that is the server's alone."""
 
 import logging
 import socket
@@ -8,6 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from dandelion_pipeline.errors import SettingsError
+from dandelion_pipeline.storage.records.tables import give_memory_back
 from serving.middleware.connections import BoundedProtocol
 from serving.process.memory import give_large_buffers_back, spare_what_stays
 
@@ -22,6 +23,7 @@ KEEP_ALIVE_SECONDS = 20
 def prepare_process() -> None:
     """What concerns the whole process, before anything is loaded."""
     give_large_buffers_back()
+    give_memory_back()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
 
 

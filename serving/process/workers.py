@@ -23,7 +23,7 @@ _STEADY_SECONDS = 60.0
 """Who has lived for so long is started again at once."""
 
 _INSISTENCE = 5.0
-"""Seconds beyond its own patience after which a process that does not stop is killed."""
+"""Seconds beyond its own timeout after which a process that does not stop is killed."""
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.inference.answers import Answered
 from serving.inference.batching import Batcher
 from serving.model.engine import BATCHES
-from serving.model.follower import Models
+from serving.model.follower import ModelFollower
 from serving.records.log.writer import PredictionLog
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -35,7 +35,7 @@ class Metrics:
     """
 
     def __init__(
-        self, models: Models, batcher: Batcher, predictions: PredictionLog | None = None
+        self, models: ModelFollower, batcher: Batcher, predictions: PredictionLog | None = None
     ) -> None:
         disable_created_metrics()  # a second series for each of ours, of when it was made
         self.registry = CollectorRegistry()
@@ -92,7 +92,9 @@ class Metrics:
 class _State(Collector):
     """What is read when somebody asks."""
 
-    def __init__(self, models: Models, batcher: Batcher, predictions: PredictionLog | None) -> None:
+    def __init__(
+        self, models: ModelFollower, batcher: Batcher, predictions: PredictionLog | None
+    ) -> None:
         self._models = models
         self._batcher = batcher
         self._predictions = predictions

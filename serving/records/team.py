@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-_PATIENCE = 1.0
+_TIMEOUT = 1.0
 """Seconds that a process may take to tell its metrics; one that does not is left out."""
 
 
@@ -117,7 +117,7 @@ def _path(folder: Path, index: int) -> Path:
 async def _ask(path: Path) -> str:
     """What one says; nothing if it does not."""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             reader, writer = await asyncio.open_unix_connection(path)
             told = await reader.read()
     except (OSError, TimeoutError):

@@ -27,9 +27,9 @@ from dandelion_pipeline.images.near_duplicates.background import Background
 from dandelion_pipeline.images.near_duplicates.fingerprints import fingerprint
 from dandelion_pipeline.images.near_duplicates.matches import NearDuplicates
 from dandelion_pipeline.ingest.intake import ACCEPTED
-from dandelion_pipeline.storage.content_store import read_kept
+from dandelion_pipeline.storage.content_store import read_photos
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 
 CLEAN_IMAGES = "clean_images"
 MEASURES = "4"
@@ -157,7 +157,7 @@ def _measures(
 
 def _measure_all(store: Store, hashes: pa.Array, on_photo: Callable[[int, int], None]) -> pa.Table:
     """Read, decode and measure, a bounded number at a time; a table of `MEASURED_SCHEMA`."""
-    contents = read_kept(store, (sha256.as_py() for sha256 in hashes))
+    contents = read_photos(store, (sha256.as_py() for sha256 in hashes))
     measured = measure_photos(contents)
     batches, total = [], len(hashes)
     with closing(contents), closing(measured):  # or they would hold their threads
@@ -176,7 +176,7 @@ def measure_photos(contents: Iterable[bytes]) -> Generator[dict[str, object], No
     BLAS gets one thread meanwhile: its others would wait for work by spinning, on the very cores
     that decode photos.
     """
-    parcels = run_ahead(
+    parcels = ordered_parallel_map(
         lambda parcel: [measure_photo(data) for data in parcel],
         _parcels(contents),
         size_of=lambda parcel: sum(map(len, parcel)),

@@ -118,16 +118,3 @@ def new_and_known(hashes: pa.Array, known: pa.ChunkedArray) -> tuple[pa.Array, p
     is_new = np.asarray(row.is_null())
     rows = np.where(is_new, len(known) + is_new.cumsum() - 1, row.fill_null(0))
     return pa.array(is_new), pa.array(rows)
-
-
-def with_groups(photos: pa.Table) -> pa.Table:
-    """Photos of all days; those of days without groups, of version 0.1, are alone in theirs."""
-    kind = GROUP_SCHEMA.field("bridges").type
-    if "group" not in photos.column_names:
-        photos = photos.append_column("group", pa.nulls(photos.num_rows, pa.string()))
-        photos = photos.append_column("bridges", pa.nulls(photos.num_rows, kind))
-    group = pc.coalesce(photos["group"], photos["sha256"])
-    bridges = pa.array([found or [] for found in photos["bridges"].to_pylist()], kind)
-    for field, column in zip(GROUP_SCHEMA, (group, bridges), strict=True):
-        photos = photos.set_column(photos.schema.get_field_index(field.name), field, column)
-    return photos

@@ -16,7 +16,7 @@ from dandelion_pipeline.dataset.report import DataReport, data_report_page
 from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.ingest.intake import RAW_IMAGES, REJECTED
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.content_store import read_kept
+from dandelion_pipeline.storage.content_store import read_photos
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.records.tables import last_table, read_table
 
@@ -97,7 +97,7 @@ def _rejected(store: Store) -> pa.Table:
 def _thumbnails(store: Store, hashes: Sequence[str]) -> dict[str, bytes]:
     return {
         sha256: _thumbnail(data)
-        for sha256, data in zip(hashes, read_kept(store, hashes), strict=True)
+        for sha256, data in zip(hashes, read_photos(store, hashes), strict=True)
     }
 
 

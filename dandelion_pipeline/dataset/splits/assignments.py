@@ -12,7 +12,7 @@ import pyarrow as pa
 from dandelion_pipeline.errors import ObjectDamaged
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.storage.records.tables import (
     read_snapshot,
     read_table,
@@ -80,7 +80,7 @@ class History:
                 raise _missing(store, layout.splits(number))
         if not keys:
             return cls(0, _of_older_data_set(store))
-        tables = run_ahead(lambda key: read_table(store, key).cast(ASSIGNMENTS), keys)
+        tables = ordered_parallel_map(lambda key: read_table(store, key).cast(ASSIGNMENTS), keys)
         return cls(len(keys), pa.concat_tables(tables))
 
     def append(self, store: Store, new: pa.Table) -> bool:

@@ -16,14 +16,14 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
 from dandelion_pipeline.defs.mlflow.model_version import NAME, description_of, source_of, tags_of
-from dandelion_pipeline.defs.mlflow.timeouts import Declined, PatientMlflow
+from dandelion_pipeline.defs.mlflow.timeouts import Declined, MlflowWithTimeout
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import Bundle, open_bundle
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 
 CHAMPION = "champion"
 """The alias of the live version."""
@@ -31,7 +31,7 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 """The alias of the newest bundle while it is not live: refused, or rolled back from."""
 
-PATIENCE_S = 14.0
+TIMEOUT_S = 14.0
 """How long one mirror waits for MLflow, all its answers together."""
 
 COLLISIONS = 5
@@ -72,7 +72,7 @@ def mirror(settings: Settings, store: Store) -> Mirrored:
         TransientError: the store did not answer.
         ReleaseError: the release log is broken.
     """
-    registry = PatientMlflow(settings, "keeping the model registry", PATIENCE_S)
+    registry = MlflowWithTimeout(settings, "keeping the model registry", TIMEOUT_S)
     known: dict[str, Bundle] = {}
     changes: list[str] = []
     collisions = 0
@@ -126,7 +126,7 @@ def _read(store: Store, known: dict[str, Bundle]) -> _Truth:
     entries = log.history(store)  # before the bundles: what is live is then among them
     versions = _finished(store)
     missing = [version for version in versions if version not in known]
-    opened = run_ahead(lambda version: _open(store, version), missing)
+    opened = ordered_parallel_map(lambda version: _open(store, version), missing)
     known |= {bundle.manifest.version: bundle for bundle in opened if bundle is not None}
     releases: dict[str, list[int]] = {}
     for entry in entries:
@@ -177,7 +177,7 @@ class _Found:
     aliases: dict[str, int]
 
 
-def _look(registry: PatientMlflow, truth: _Truth) -> _Found:
+def _look(registry: MlflowWithTimeout, truth: _Truth) -> _Found:
     model = registry.ask_unless(_ABSENT, lambda client: client.get_registered_model(NAME))
     if model is None:
         return _Found(model=False, versions={}, aliases={})
@@ -200,7 +200,7 @@ def _all_versions(client: MlflowClient) -> list[ModelVersion]:
     return found
 
 
-def _repair(registry: PatientMlflow, truth: _Truth, found: _Found) -> Iterator[str]:
+def _repair(registry: MlflowWithTimeout, truth: _Truth, found: _Found) -> Iterator[str]:
     """Do what there is to do, and say what was done."""
     if not found.model and truth.bundles:
         yield _make_model(registry)
@@ -216,13 +216,13 @@ def _repair(registry: PatientMlflow, truth: _Truth, found: _Found) -> Iterator[s
         yield from (_remove(registry, double) for double in doubles[1:])
 
 
-def _make_model(registry: PatientMlflow) -> str:
+def _make_model(registry: MlflowWithTimeout) -> str:
     about = "Follows the release log: `champion` is live, `challenger` is the newest if it is not."
     registry.ask_unless(_TAKEN, lambda client: client.create_registered_model(NAME, None, about))
     return f"model {NAME}"
 
 
-def _register(registry: PatientMlflow, bundle: Bundle, tags: dict[str, str]) -> str:
+def _register(registry: MlflowWithTimeout, bundle: Bundle, tags: dict[str, str]) -> str:
     manifest = bundle.manifest
     run = registry.ask_unless(_NO_SUCH_RUN, lambda client: client.get_run(manifest.mlflow_run))
     registry.ask_unless(
@@ -240,7 +240,7 @@ def _register(registry: PatientMlflow, bundle: Bundle, tags: dict[str, str]) -> 
 
 
 def _correct_tags(
-    registry: PatientMlflow, version: _Version, tags: dict[str, str]
+    registry: MlflowWithTimeout, version: _Version, tags: dict[str, str]
 ) -> Iterator[str]:
     number = str(version.number)
     for key, value in tags.items():
@@ -255,7 +255,7 @@ def _set_tag(client: MlflowClient, number: str, key: str, value: str) -> None:
 
 
 def _point(
-    registry: PatientMlflow, alias: str, bundle: str | None, truth: _Truth, found: _Found
+    registry: MlflowWithTimeout, alias: str, bundle: str | None, truth: _Truth, found: _Found
 ) -> Iterator[str]:
     """Set or remove an alias; one that waits for its version to be registered stays."""
     registered = found.versions.get(bundle) if bundle is not None else None
@@ -274,7 +274,7 @@ def _point(
         yield f"no {alias}"
 
 
-def _remove(registry: PatientMlflow, double: _Version) -> str:
+def _remove(registry: MlflowWithTimeout, double: _Version) -> str:
     number = str(double.number)
     registry.ask_unless(_ABSENT, lambda client: client.delete_model_version(NAME, number))
     return f"version {number} was a double of {double.tags['bundle']}"

@@ -38,7 +38,7 @@ class Declined(TrackingUnavailable):
     """MLflow answered with an error, as it also does when two writers get in each other's way."""
 
 
-class PatientMlflow:
+class MlflowWithTimeout:
     """A client of MLflow that is waited for so long, all its answers together, and no longer.
 
     Args:

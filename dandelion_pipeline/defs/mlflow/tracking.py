@@ -24,13 +24,13 @@ from dagster_mlflow.resources import MlFlow
 from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, Run, RunStatus
 
-from dandelion_pipeline.defs.mlflow.timeouts import PatientMlflow, one_try_each
+from dandelion_pipeline.defs.mlflow.timeouts import MlflowWithTimeout, one_try_each
 from dandelion_pipeline.errors import TrackingUnavailable
 from dandelion_pipeline.settings import Settings, load_settings
 
 EXPERIMENT = "dandelion"
 
-PATIENCE_S = 14.0
+TIMEOUT_S = 14.0
 """How long opening or closing a run waits for MLflow, all its answers together."""
 
 _TAKEN = frozenset({"RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"})
@@ -174,7 +174,7 @@ def close_runs(settings: Settings, dagster_run_id: str, status: dg.DagsterRunSta
     Raises:
         TrackingUnavailable: MLflow is not there.
     """
-    client = PatientMlflow(settings, "closing the MLflow run", PATIENCE_S)
+    client = MlflowWithTimeout(settings, "closing the MLflow run", TIMEOUT_S)
     wanted = RunStatus.to_string(MLFLOW_STATUS[status])
     runs = client.ask(lambda asked: _runs_of(asked, dagster_run_id))
     wrong = [run.info.run_id for run in runs if run.info.status != wanted]
@@ -206,7 +206,7 @@ def ensure_experiment(settings: Settings) -> None:
     Raises:
         TrackingUnavailable: MLflow is not there.
     """
-    client = PatientMlflow(settings, "keeping runs", PATIENCE_S)
+    client = MlflowWithTimeout(settings, "keeping runs", TIMEOUT_S)
     client.ask_unless(_TAKEN, lambda asked: _make_experiment(asked, settings))
 
 

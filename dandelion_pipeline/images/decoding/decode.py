@@ -36,7 +36,7 @@ from dandelion_pipeline.images.decoding.containers import (
 from dandelion_pipeline.images.decoding.containers.exif import read_exif
 from dandelion_pipeline.images.decoding.containers.sanitized import (
     SHRINK,
-    Essence,
+    Sanitized,
     broken,
     too_complex,
 )
@@ -61,15 +61,15 @@ SHORTER_SIDE = 512
 
 _ON_ITS_SIDE = {5, 6, 7, 8}
 
-_READERS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], Essence]]] = {
-    "JPEG": (lambda data: data.startswith(jpeg.SIGNATURE), jpeg.essence),
-    "PNG": (lambda data: data.startswith(png.SIGNATURE), png.essence),
-    "WEBP": (webp.is_webp, webp.essence),
-    "GIF": (lambda data: data.startswith(gif.SIGNATURES), gif.essence),
-    "BMP": (bmp.is_bmp, bmp.essence),
-    "AVIF": (isobmff.is_avif, isobmff.essence),
-    "HEIF": (isobmff.is_heic, isobmff.essence),
-    "TIFF": (lambda data: data.startswith(tiff.SIGNATURES) and not is_raw(data), tiff.essence),
+_READERS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], Sanitized]]] = {
+    "JPEG": (lambda data: data.startswith(jpeg.SIGNATURE), jpeg.sanitized),
+    "PNG": (lambda data: data.startswith(png.SIGNATURE), png.sanitized),
+    "WEBP": (webp.is_webp, webp.sanitized),
+    "GIF": (lambda data: data.startswith(gif.SIGNATURES), gif.sanitized),
+    "BMP": (bmp.is_bmp, bmp.sanitized),
+    "AVIF": (isobmff.is_avif, isobmff.sanitized),
+    "HEIF": (isobmff.is_heic, isobmff.sanitized),
+    "TIFF": (lambda data: data.startswith(tiff.SIGNATURES) and not is_raw(data), tiff.sanitized),
 }
 
 
@@ -116,7 +116,7 @@ def decode(data: bytes, shorter_side: int = SHORTER_SIDE) -> Photo:
         )
     kind = _format(data)
     try:
-        return _photo(_essence(data, kind), kind, shorter_side)
+        return _photo(_sanitized(data, kind), kind, shorter_side)
     except UnidentifiedImageError:  # Pillow's own words name an address in memory
         raise broken("its headers make no sense") from None
     except _DECODER_ERRORS as error:
@@ -156,14 +156,14 @@ def _format(data: bytes) -> str:
     )
 
 
-def _essence(data: bytes, kind: str) -> Essence:
+def _sanitized(data: bytes, kind: str) -> Sanitized:
     try:
         return _READERS[kind][1](data)
     except (struct.error, IndexError):
         raise broken(sanitized.ENDS_EARLY) from None
 
 
-def _photo(found: Essence, kind: str, shorter_side: int) -> Photo:
+def _photo(found: Sanitized, kind: str, shorter_side: int) -> Photo:
     if kind in {"HEIF", "AVIF"}:
         image, size = upright_pixels(found, kind)
         return Photo(image, *size, kind, "")

@@ -8,7 +8,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from dandelion_pipeline.errors import ImageRefused
 from dandelion_pipeline.images.decoding.containers.exif import read_exif
-from dandelion_pipeline.images.decoding.containers.sanitized import MAX_PIXELS, Essence
+from dandelion_pipeline.images.decoding.containers.sanitized import MAX_PIXELS, Sanitized
 
 _WHITE = (255, 255, 255)
 _UPRIGHT = {
@@ -25,7 +25,7 @@ _12_BITS = 4096
 _LEVELS = 255
 
 
-def pixels(found: Essence, kind: str, shorter_side: int) -> Image.Image:
+def pixels(found: Sanitized, kind: str, shorter_side: int) -> Image.Image:
     """8-bit RGB. What the decoder held is given back before anything else is made of it.
 
     Args:
@@ -47,7 +47,7 @@ def pixels(found: Essence, kind: str, shorter_side: int) -> Image.Image:
     return canvas
 
 
-def _opened(found: Essence, kind: str) -> Image.Image:
+def _opened(found: Sanitized, kind: str) -> Image.Image:
     if kind != "JPEG":
         return Image.open(io.BytesIO(found.data), formats=(kind,))
     try:  # not `Image.open`, which refuses 180 megapixels, however few of them will be made
@@ -63,7 +63,7 @@ def _scale(width: int, height: int, shorter_side: int) -> int:
     return max(wanted, allowed)
 
 
-def upright_pixels(found: Essence, kind: str) -> tuple[Image.Image, tuple[int, int]]:
+def upright_pixels(found: Sanitized, kind: str) -> tuple[Image.Image, tuple[int, int]]:
     """The same of formats that turn a picture by transforms of their own, which overrule EXIF.
 
     Args:
@@ -88,7 +88,7 @@ def upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _of_heif(found: Essence) -> tuple[Image.Image, tuple[int, int]]:
+def _of_heif(found: Sanitized) -> tuple[Image.Image, tuple[int, int]]:
     """By libheif, which turns the picture itself. Imported here, for few have such photos."""
     try:
         import pillow_heif  # noqa: PLC0415

@@ -5,20 +5,19 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dandelion_pipeline.errors import SourceError
 from dandelion_pipeline.images.decoding.decode import MAX_BYTES
+from dandelion_pipeline.ingest.sources.arranged import ArrangedSource, photo_of, printable
 from dandelion_pipeline.ingest.sources.entries import Entry, Notes
-from dandelion_pipeline.ingest.sources.folder import printable
 from dandelion_pipeline.ingest.sources.layouts.layout import Options, arrange
 from dandelion_pipeline.ingest.sources.layouts.manifests import LARGEST
 from dandelion_pipeline.ingest.sources.photo import SourcePhoto
-from dandelion_pipeline.ingest.sources.placing import Placed
 
 MOST_FILES = 1_000_000
 MOST_BYTES_FLOOR = 2**30
@@ -42,28 +41,16 @@ _BROKEN = (
 _Member = zipfile.ZipInfo | tarfile.TarInfo
 
 
-@dataclass(frozen=True)
-class ArchiveSource:
+@dataclass(frozen=True, kw_only=True)
+class ArchiveSource(ArrangedSource):
     """The files in an archive, each with its class."""
 
     file: Path
-    placed: Sequence[Placed]
-    keep_splits: bool = False
-    notes: Notes = field(default_factory=Notes)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes."""
-        return tuple(sorted({p.label for p in self.placed}))
-
-    @property
-    def count(self) -> int:
-        """The number of files."""
-        return len(self.placed)
-
-    def describe(self) -> str:
-        """What this is, for people."""
-        return f"{self.count} files of {', '.join(self.labels)} in the archive {self.file}"
+    def where(self) -> str:
+        """The place, for people."""
+        return f"in the archive {self.file}"
 
     def __iter__(self) -> Iterator[SourcePhoto]:
         with _Archive(self.file) as archive:
@@ -73,7 +60,7 @@ class ArchiveSource:
                 except _BROKEN as error:
                     self.notes.odd[printable(p.entry.path)] = f"it cannot be read ({error})"
                     continue
-                yield SourcePhoto(p.label, p.name, data, printable(p.entry.path), p.group, p.split)
+                yield photo_of(p, data)
 
 
 def is_archive(file: Path) -> bool:
@@ -102,7 +89,7 @@ def open_archive(file: Path, options: Options) -> ArchiveSource:
             "Pack the photos as <class>/<name>, for 2 classes or more",
             lambda entry: archive.read(entry, LARGEST),
         )
-    return ArchiveSource(file, placed, options.keep_splits, notes)
+    return ArchiveSource(placed=placed, keep_splits=options.keep_splits, notes=notes, file=file)
 
 
 class _Archive:

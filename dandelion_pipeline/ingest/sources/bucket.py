@@ -1,8 +1,8 @@
 """A prefix in a bucket, arranged like a folder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dandelion_pipeline.errors import (
     SettingsError,
@@ -12,6 +12,7 @@ from dandelion_pipeline.errors import (
     StoreUnavailable,
 )
 from dandelion_pipeline.images.decoding.decode import MAX_BYTES
+from dandelion_pipeline.ingest.sources.arranged import ArrangedSource, photo_of
 from dandelion_pipeline.ingest.sources.entries import MARKER, Entry, Notes
 from dandelion_pipeline.ingest.sources.layouts.layout import Options, arrange
 from dandelion_pipeline.ingest.sources.layouts.manifests import LARGEST
@@ -20,43 +21,31 @@ from dandelion_pipeline.ingest.sources.placing import Placed
 from dandelion_pipeline.storage.objects import listing
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 
 _CONCURRENCY = 8
 
 
-@dataclass(frozen=True)
-class BucketSource:
+@dataclass(frozen=True, kw_only=True)
+class BucketSource(ArrangedSource):
     """The objects below a prefix, each with its class."""
 
     store: Store
-    placed: Sequence[Placed]
-    keep_splits: bool = False
-    notes: Notes = field(default_factory=Notes)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes."""
-        return tuple(sorted({p.label for p in self.placed}))
-
-    @property
-    def count(self) -> int:
-        """The number of objects."""
-        return len(self.placed)
-
-    def describe(self) -> str:
-        """What this is, for people."""
-        return f"{self.count} objects of {', '.join(self.labels)} in {self.store.url}"
+    def where(self) -> str:
+        """The place, for people."""
+        return f"in {self.store.url}"
 
     def __iter__(self) -> Iterator[SourcePhoto]:
         with _translated():
-            for placed, data in run_ahead(self._read, self.placed, concurrency=_CONCURRENCY):
+            for placed, data in ordered_parallel_map(
+                self._read, self.placed, concurrency=_CONCURRENCY
+            ):
                 if isinstance(data, str):
                     self.notes.odd[placed.entry.path] = data
                     continue
-                yield SourcePhoto(
-                    placed.label, placed.name, data, placed.entry.path, placed.group, placed.split
-                )
+                yield photo_of(placed, data)
 
     def _read(self, placed: Placed) -> tuple[Placed, bytes | str]:
         try:
@@ -93,7 +82,7 @@ def open_bucket(url: str, options: Options) -> BucketSource:
         f"Arrange the photos as {store.url}/<class>/<name>, for 2 classes or more",
         lambda entry: _table(store, entry),
     )
-    return BucketSource(store, placed, options.keep_splits, notes)
+    return BucketSource(placed=placed, keep_splits=options.keep_splits, notes=notes, store=store)
 
 
 def _start(store: Store, entry: Entry, length: int) -> bytes:

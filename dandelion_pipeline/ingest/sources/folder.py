@@ -2,44 +2,32 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from dandelion_pipeline.errors import SourceError
 from dandelion_pipeline.images.decoding.decode import MAX_BYTES
+from dandelion_pipeline.ingest.sources.arranged import ArrangedSource, photo_of, printable
 from dandelion_pipeline.ingest.sources.entries import Entry, Notes, ignored_as
 from dandelion_pipeline.ingest.sources.layouts.layout import Options, arrange
 from dandelion_pipeline.ingest.sources.layouts.manifests import LARGEST
 from dandelion_pipeline.ingest.sources.photo import SourcePhoto
-from dandelion_pipeline.ingest.sources.placing import Placed
 
 _DEEPEST = 32
 _LINKS_FOLLOWED = 2  # levels: class folders may be links, and deeper ones may lead in circles
 
 
-@dataclass(frozen=True)
-class FolderSource:
+@dataclass(frozen=True, kw_only=True)
+class FolderSource(ArrangedSource):
     """The files below a folder, each with its class."""
 
     folder: Path
-    placed: Sequence[Placed]
-    keep_splits: bool = False
-    notes: Notes = field(default_factory=Notes)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes."""
-        return tuple(sorted({p.label for p in self.placed}))
-
-    @property
-    def count(self) -> int:
-        """The number of files."""
-        return len(self.placed)
-
-    def describe(self) -> str:
-        """What this is, for people."""
-        return f"{self.count} files of {', '.join(self.labels)} in the folder {self.folder}"
+    def where(self) -> str:
+        """The place, for people."""
+        return f"in the folder {self.folder}"
 
     def __iter__(self) -> Iterator[SourcePhoto]:
         for p in self.placed:
@@ -47,9 +35,9 @@ class FolderSource:
             try:
                 data = read_start(path, MAX_BYTES + 1)
             except OSError as error:
-                self.notes.odd[p.entry.path] = _why(path, error)
+                self.notes.odd[printable(p.entry.path)] = _why(path, error)
                 continue
-            yield SourcePhoto(p.label, p.name, data, printable(p.entry.path), p.group, p.split)
+            yield photo_of(p, data)
 
 
 def open_folder(folder: Path, options: Options) -> FolderSource:
@@ -74,7 +62,7 @@ def open_folder(folder: Path, options: Options) -> FolderSource:
         f"Put the photos into {folder}/<class>/, for 2 or more",
         lambda entry: read_start(folder / entry.path, LARGEST),
     )
-    return FolderSource(folder, placed, options.keep_splits, notes)
+    return FolderSource(placed=placed, keep_splits=options.keep_splits, notes=notes, folder=folder)
 
 
 def files_below(folder: Path, notes: Notes) -> Iterator[Entry]:
@@ -151,11 +139,6 @@ def read_start(path: Path, length: int) -> bytes:
     """
     with path.open("rb") as file:
         return file.read(length)
-
-
-def printable(path: str) -> str:
-    """A path that can be printed and stored; bytes that are no UTF-8 are shown as their numbers."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def check_is_folder(folder: Path) -> None:

@@ -18,7 +18,7 @@ from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound, StoreDenied
 from dandelion_pipeline.storage.objects.failures import KeyTaken, translated
 from dandelion_pipeline.storage.objects.listing import Listed, StoredObject, list_below
 from dandelion_pipeline.storage.objects.retries import MAX_ATTEMPTS, persistent
-from dandelion_pipeline.storage.prefetch import Room, run_ahead
+from dandelion_pipeline.storage.prefetch import ByteBudget, ordered_parallel_map
 
 if TYPE_CHECKING:  # obstore has it for type checkers alone
     from obstore import Attributes, GetResult
@@ -35,7 +35,7 @@ _CHECKSUM = "sha256"  # on S3: the header x-amz-meta-sha256
 
 @dataclass(frozen=True)
 class Backends:
-    """One place, opened with the patience that different requests take."""
+    """One place, opened with the timeouts of different requests."""
 
     usual: ObjectStore
     contended: ObjectStore
@@ -46,7 +46,7 @@ class Backends:
 
     @classmethod
     def one(cls, backend: LocalStore) -> Backends:
-        """A folder, which needs no patience."""
+        """A folder, which needs no timeouts."""
         return cls(backend, backend, backend, backend, keeps_checksums=False)
 
     def for_upload(self, size: int, *, contended: bool = False) -> ObjectStore:
@@ -123,7 +123,7 @@ class Store:
             self.put(key, data)
             return key, True
 
-        return run_ahead(write, objects, size_of=lambda item: len(item[1]))
+        return ordered_parallel_map(write, objects, size_of=lambda item: len(item[1]))
 
     @persistent
     def get(self, key: str) -> bytes:
@@ -153,22 +153,22 @@ class Store:
             ObjectNotFound: one of them does not exist.
             ObjectDamaged: one of them is not what was written.
         """
-        results = self._read_ahead(keys, forgiving=False)
+        results = self._prefetch(keys, forgiving=False)
         with closing(results):
             for key, data in results:
                 if isinstance(data, StoreError):
                     raise data
                 yield key, data
 
-    def _read_ahead(
+    def _prefetch(
         self, keys: Iterable[str], *, forgiving: bool
     ) -> Generator[tuple[str, bytes | StoreError], None, None]:
-        room = Room()
+        budget = ByteBudget()
         largest = 0
 
         def read(key: str) -> tuple[str, bytes | StoreError | None]:
             try:
-                return key, self._get_if_it_fits(key, room)
+                return key, self._get_if_it_fits(key, budget)
             except StoreError as error:
                 if forgiving:
                     return key, error
@@ -176,7 +176,7 @@ class Store:
 
         # Objects are taken to be as large as the largest so far. Those that do not fit all the
         # same are read when their turn comes; no thread ever waits for room.
-        results = run_ahead(read, keys, size_of=lambda key: largest)
+        results = ordered_parallel_map(read, keys, size_of=lambda key: largest)
         with closing(results):
             for key, data in results:
                 if isinstance(data, StoreError):
@@ -185,7 +185,7 @@ class Store:
                 if data is None:
                     data = self.get(key)  # noqa: PLW2901
                 else:
-                    room.leave(len(data))
+                    budget.leave(len(data))
                 largest = max(largest, len(data))
                 yield key, data
 
@@ -200,15 +200,11 @@ class Store:
         Raises:
             StoreUnavailable: the store did not answer.
         """
-        return self._read_ahead(keys, forgiving=True)
+        return self._prefetch(keys, forgiving=True)
 
     def exists(self, key: str) -> bool:
         """Whether an object has this key."""
         return self.look_up(key) is not None
-
-    def exists_many(self, keys: Iterable[str]) -> Iterator[tuple[str, bool]]:
-        """Whether there are objects with these keys, in the order of the keys."""
-        return run_ahead(lambda key: (key, self.exists(key)), keys)
 
     @persistent
     def look_up(self, key: str) -> StoredObject | None:
@@ -254,16 +250,16 @@ class Store:
             return
 
     @persistent
-    def _get_if_it_fits(self, key: str, room: Room) -> bytes | None:
+    def _get_if_it_fits(self, key: str, budget: ByteBudget) -> bytes | None:
         with translated("read", key, self.url):
             answer = obstore.get(self._backends.usual, key)
             size = answer.meta["size"]
-            if not room.enter(size):
+            if not budget.enter(size):
                 return None
             try:
                 return self._checked(key, answer)
             except BaseException:
-                room.leave(size)
+                budget.leave(size)
                 raise
 
     def _attributes(self, data: bytes) -> Attributes | None:

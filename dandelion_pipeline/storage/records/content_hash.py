@@ -10,8 +10,6 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion_pipeline.storage.objects.store import sha256_hex
-
 _KIND = "columns:"
 
 
@@ -22,13 +20,6 @@ def content_hash(table: pa.Table) -> str:
     for column in table.columns:
         _add(digest, column.chunks)
     return _KIND + digest.hexdigest()
-
-
-def content_hash_of_rows(table: pa.Table) -> str:
-    """The SHA-256 of names, types, metadata and rows, as tables were sealed until version 0.1."""
-    schema = [(field.name, str(field.type), field.nullable) for field in table.schema]
-    said = {"schema": schema, "metadata": _metadata(table), "rows": table.to_pylist()}
-    return sha256_hex(_json(said))
 
 
 def _metadata(table: pa.Table) -> list[tuple[bytes, bytes]]:

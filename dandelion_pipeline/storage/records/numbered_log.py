@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dandelion_pipeline.errors import DandelionError, ObjectDamaged
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.storage.records.sealed import seal, unseal
 
 
@@ -59,7 +59,7 @@ class NumberedLog(Generic[E]):
         for expected, number in enumerate(numbers, 1):
             if number != expected:
                 raise self.refusal(expected, "it is missing")
-        return list(run_ahead(self.read, numbers))
+        return list(ordered_parallel_map(self.read, numbers))
 
     def read(self, number: int) -> E:
         """One entry. Raises ``broken`` if it cannot be read."""

@@ -14,9 +14,9 @@ from torch.nn.functional import interpolate
 
 from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing, pixels_of
-from dandelion_pipeline.storage.content_store import read_kept
+from dandelion_pipeline.storage.content_store import read_photos
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.training.config import SPARE
 
 T = TypeVar("T")
@@ -108,7 +108,7 @@ def load_training(
     def squeezed(data: bytes) -> tuple[Pixels, float]:
         return _squeezed(decode(data, preprocessing.shorter_side).image, preprocessing.size)
 
-    squares = _on_all_cores(squeezed, read_kept(store, rows["sha256"].to_pylist()))
+    squares = _on_all_cores(squeezed, read_photos(store, rows["sha256"].to_pylist()))
     return TrainingPhotos._filled(
         squares, _labels(rows, classes), preprocessing.size, _groups(rows)
     )
@@ -118,14 +118,14 @@ def load_prepared(
     store: Store, rows: pa.Table, classes: Sequence[str], preprocessing: Preprocessing
 ) -> PreparedPhotos:
     """Read, decode and prepare the photos of a validation or test split."""
-    contents = read_kept(store, rows["sha256"].to_pylist())
+    contents = read_photos(store, rows["sha256"].to_pylist())
     pixels = _on_all_cores(lambda data: pixels_of(data, preprocessing), contents)
     return PreparedPhotos(np.stack(list(pixels)), _labels(rows, classes))
 
 
 def _on_all_cores(work: Callable[[bytes], T], contents: Iterable[bytes]) -> Iterator[T]:
     """The results in order; Pillow lets go of Python's lock while it decodes and resizes."""
-    return run_ahead(work, contents, concurrency=os.cpu_count() or 1)
+    return ordered_parallel_map(work, contents, concurrency=os.cpu_count() or 1)
 
 
 def _squeezed(image: Image.Image, size: int) -> tuple[Pixels, float]:

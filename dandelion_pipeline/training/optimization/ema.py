@@ -1,16 +1,20 @@
-"""A running average of the weights.
+"""An exponential moving average (EMA) of the weights.
 
 On a few hundred photos it swings less than the weights themselves (Polyak and Juditsky, 1992).
 """
 
-import copy
-
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+_Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 
 class WeightAverage:
-    """An exponential moving average of a network's weights and batch statistics.
+    """The EMA of a network's weights and batch statistics; torch's `AveragedModel` does the work.
+
+    Early on the average forgets faster, or it would keep the first weights: the decay at step n is
+    ``min(decay, (1 + n) / (10 + n))``, the warm-up of ``tf.train.ExponentialMovingAverage``.
 
     Args:
         network: what is averaged; its weights of now are the first ones.
@@ -18,27 +22,23 @@ class WeightAverage:
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
-        self._decay = decay
-        pairs = list(zip(_state(self.network), _state(network), strict=True))
-        self._real = [pair for pair in pairs if pair[0].is_floating_point()]
-        self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+        def move(ours: _Tensors, theirs: _Tensors, steps: torch.Tensor | int) -> None:
+            if ours[0].is_floating_point():
+                now = min(decay, (1 + int(steps)) / (10 + int(steps)))
+                torch._foreach_lerp_(ours, theirs, 1 - now)
+            else:  # the counters of batch normalisation
+                torch._foreach_copy_(ours, theirs)
+
+        self._average = AveragedModel(network, multi_avg_fn=move, use_buffers=True)
+        self._average.eval().requires_grad_(requires_grad=False)
+
+    @property
+    def network(self) -> nn.Module:
+        """The network with the average of the weights, for evaluation."""
+        return self._average.module
 
     @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Move the average; early on it forgets faster, or it would keep the first weights.
-
-        Source of the warm-up: `tf.train.ExponentialMovingAverage`.
-
-        Args:
-            step: how many steps have been made, from 1 on.
-        """
-        decay = min(self._decay, (1 + step) / (10 + step))
-        ours, theirs = map(list, zip(*self._real, strict=True))
-        torch._foreach_lerp_(ours, theirs, 1 - decay)
-        for our, their in self._counters:
-            our.copy_(their)
-
-
-def _state(network: nn.Module) -> list[torch.Tensor]:
-    return list(network.state_dict().values())
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move the average towards the weights after a step; steps count from 1."""
+        self._average.n_averaged.fill_(step)
+        self._average.update_parameters(network)

@@ -14,7 +14,7 @@ import pytest
 
 from dandelion_pipeline_tests.servers.seaweedfs import BUCKET, S3Server, seaweedfs
 
-PATIENCE = 15  # seconds until the message, as promised to the operator
+TIMEOUT = 15  # seconds until the message, as promised to the operator
 
 
 def said(settings: Mapping[str, str], *command: str) -> str:
@@ -28,7 +28,7 @@ def said(settings: Mapping[str, str], *command: str) -> str:
         text=True,
         timeout=60,
     )
-    assert time.monotonic() - started < PATIENCE
+    assert time.monotonic() - started < TIMEOUT
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     return " ".join(done.stderr.split())

@@ -15,7 +15,7 @@ from dandelion_pipeline.dataset.dataset import build_dataset
 from dandelion_pipeline.defs.assets.release import published_model
 from dandelion_pipeline.defs.mlflow import timeouts
 from dandelion_pipeline.defs.mlflow.registry import CHAMPION
-from dandelion_pipeline.defs.mlflow.tracking import PATIENCE_S, mlflow_tracking
+from dandelion_pipeline.defs.mlflow.tracking import TIMEOUT_S, mlflow_tracking
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.evaluation.scores import score
 from dandelion_pipeline.release import log
@@ -26,7 +26,7 @@ from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline_tests.data.clean_rows import clean_table
 from dandelion_pipeline_tests.data.tiny_models import CLASSES
-from dandelion_pipeline_tests.defs.mlflow.test_registry import aliases, ask
+from dandelion_pipeline_tests.defs.mlflow.registered import aliases, ask
 from dandelion_pipeline_tests.gate.test_publish import challenger, coloured
 from dandelion_pipeline_tests.servers.processes import free_port, running, signal_family
 
@@ -129,7 +129,7 @@ def test_publishing_does_not_wait_for_an_mlflow_that_is_silent(
         started = time.monotonic()
         materialise(folder, judged)
     assert log.live(folder).version == "made"
-    assert time.monotonic() - started < PATIENCE_S
+    assert time.monotonic() - started < TIMEOUT_S
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
@@ -153,6 +153,6 @@ def test_publishing_survives_an_mlflow_that_dies_or_hangs_in_the_middle_of_the_r
         seconds = time.monotonic() - away[0]
         signal_family(server, signal.SIGKILL)
     assert log.live(folder).version == "made"
-    assert seconds < PATIENCE_S
+    assert seconds < TIMEOUT_S
     assert metadata["mlflow_run"]
     assert mlflow.active_run() is None

@@ -1,94 +1,35 @@
 """MLflow's registry beside the release log, with a real MLflow: embedded, and a real server."""
 
 import os
-import shutil
-import socket
-import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
 
-from dandelion_pipeline.cli.up import _mlflow as mlflow_service
-from dandelion_pipeline.defs.mlflow import registry, timeouts
 from dandelion_pipeline.defs.mlflow.model_version import NAME
 from dandelion_pipeline.defs.mlflow.registry import CHALLENGER, CHAMPION, Mirrored, mirror
 from dandelion_pipeline.defs.mlflow.tracking import EXPERIMENT
-from dandelion_pipeline.errors import TrackingUnavailable
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.promotion import promote, rollback
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline_tests.data.tiny_models import SAMPLE, publish, put_bundle
-from dandelion_pipeline_tests.servers.processes import free_port, running
+from dandelion_pipeline_tests.data.tiny_models import publish, put_bundle
+from dandelion_pipeline_tests.defs.mlflow.registered import (
+    aliases,
+    ask,
+    bundles,
+    three_bundles,
+    versions,
+)
 
 BY_PEOPLE: dict[str, Any] = {"who": "a test", "why": "it is being tested"}
-
-
-@pytest.fixture(scope="module")
-def server_url(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An MLflow server, started as `dandelion up` does."""
-    home = tmp_path_factory.mktemp("server")
-    shutil.copy(empty_database, home / "mlflow.db")
-    (service,) = mlflow_service(Settings(home=home, mlflow_tracking_uri=""), free_port())
-    with running(service.command, url=service.url + service.path, env=service.env):
-        yield service.url
-
-
-@pytest.fixture
-def served(embedded: Settings, server_url: str) -> Settings:
-    """The same through a server."""
-    client = MlflowClient(server_url, server_url)
-    if client.search_registered_models():
-        client.delete_registered_model(NAME)
-    return embedded.model_copy(update={"mlflow_tracking_uri": server_url})
-
-
-@pytest.fixture(params=["embedded", "served"])
-def settings(request: pytest.FixtureRequest) -> Settings:
-    """Each kind of MLflow; what is tested with it holds for both."""
-    settings: Settings = request.getfixturevalue(request.param)
-    return settings
-
-
-def ask(settings: Settings) -> MlflowClient:
-    return MlflowClient(settings.tracking_uri, settings.tracking_uri)
-
-
-def versions(settings: Settings) -> list[ModelVersion]:
-    found = ask(settings).search_model_versions(f"name='{NAME}'")
-    return sorted(found, key=lambda version: int(version.version))
-
-
-def bundles(settings: Settings) -> list[str]:
-    return [version.tags["bundle"] for version in versions(settings)]
-
-
-def aliases(settings: Settings) -> dict[str, str]:
-    """The bundle by alias."""
-    named = {int(version.version): version.tags["bundle"] for version in versions(settings)}
-    found = ask(settings).get_registered_model(NAME).aliases
-    return {alias: named[int(number)] for alias, number in found.items()}
-
-
-def three_bundles(store: Store) -> None:
-    """The last one is a candidate that is not live."""
-    publish(store, "b-first", created="2025-05-01T12:00:00+00:00")
-    publish(store, "c-second", created="2025-05-02T12:00:00+00:00")
-    put_bundle(store, "a-third", created="2025-05-03T12:00:00+00:00", data=SAMPLE)
 
 
 def test_the_registered_model_is_named_like_the_experiment() -> None:
@@ -347,101 +288,3 @@ def test_the_environment_stays_as_it_was(settings: Settings, folder: Store) -> N
     before = dict(os.environ)
     mirror(settings, folder)
     assert dict(os.environ) == before
-
-
-@contextmanager
-def a_server_that(health: int | None) -> Iterator[str]:
-    """One that answers to /health (or not even that), and then no more."""
-    over = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path != "/health" or health is None:
-                over.wait()
-            self.send_response(health or 500)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def refused(settings: Settings, store: Store) -> tuple[str, float]:
-    """What the failure says, and how many seconds it took to come."""
-    started = time.monotonic()
-    with pytest.raises(TrackingUnavailable) as caught:
-        mirror(settings, store)
-    return str(caught.value), time.monotonic() - started
-
-
-def test_who_is_not_there_is_not_waited_for(embedded: Settings, folder: Store) -> None:
-    publish(folder, "first")
-    away = f"http://ada:secret@127.0.0.1:{free_port()}"
-    message, seconds = refused(Settings(home=embedded.home, mlflow_tracking_uri=away), folder)
-    assert seconds < 3
-    assert "/health does not answer" in message
-    assert "MLFLOW_TRACKING_URI" in message
-    assert "secret" not in message
-    assert log.live(folder).version == "first"
-
-
-def test_silence_is_given_up(
-    embedded: Settings, folder: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert timeouts.PROBE_S < registry.PATIENCE_S < 15
-    monkeypatch.setattr(timeouts, "PROBE_S", 0.5)
-    with socket.create_server(("127.0.0.1", 0)) as listening:  # accepts, and never answers
-        uri = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        _, seconds = refused(embedded.model_copy(update={"mlflow_tracking_uri": uri}), folder)
-    assert 0.4 < seconds < 3
-
-
-@pytest.mark.parametrize("health", [200, 404])
-def test_a_server_that_hangs_later_is_given_up_too(
-    embedded: Settings, folder: Store, monkeypatch: pytest.MonkeyPatch, health: int
-) -> None:
-    monkeypatch.setattr(registry, "PATIENCE_S", 1.0)
-    with a_server_that(health) as uri:
-        message, seconds = refused(embedded.model_copy(update={"mlflow_tracking_uri": uri}), folder)
-    assert "it took more than 1 seconds" in message
-    assert seconds < 3
-
-
-def test_a_server_that_is_ill_is_not_waited_for(embedded: Settings, folder: Store) -> None:
-    with a_server_that(503) as uri:
-        _, seconds = refused(embedded.model_copy(update={"mlflow_tracking_uri": uri}), folder)
-    assert seconds < 3
-
-
-def test_a_database_that_cannot_be_opened_is_not_waited_for(tmp_path: Path, folder: Store) -> None:
-    (tmp_path / "mlflow.db").write_bytes(b"no database at all, but long enough for a header" * 9)
-    message, seconds = refused(Settings(home=tmp_path, mlflow_tracking_uri=""), folder)
-    assert "file is not a database" in message
-    assert seconds < 3
-
-
-def test_a_locked_database_is_given_up(
-    embedded: Settings, folder: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(folder, "first")
-    mirror(embedded, folder)
-    publish(folder, "second")
-    monkeypatch.setattr(registry, "PATIENCE_S", 1.0)
-    with closing(sqlite3.connect(embedded.folder / "mlflow.db")) as other:
-        other.execute("BEGIN IMMEDIATE")
-        message, seconds = refused(embedded, folder)
-        other.rollback()
-    assert "it took more than 1 seconds" in message
-    assert seconds < 3
-    assert log.live(folder).version == "second"

@@ -65,7 +65,7 @@ def code_server(port: int) -> Iterator[None]:
         client = DagsterGrpcClient(port=port, host="127.0.0.1")
         wait_until(
             lambda: client.health_check_query() == "SERVING",  # type: ignore[no-untyped-call]
-            patience=60,
+            timeout=60,
         )
         yield
     finally:

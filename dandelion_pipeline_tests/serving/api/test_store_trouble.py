@@ -7,11 +7,12 @@ import pytest
 
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline_tests.data.tiny_models import photo, publish
-from dandelion_pipeline_tests.servers.fault_proxy import Fault, FaultProxy, Request, fault_proxy
+from dandelion_pipeline_tests.servers.fault_plans import Fault, Request
+from dandelion_pipeline_tests.servers.fault_proxy import FaultProxy, fault_proxy
 from dandelion_pipeline_tests.servers.seaweedfs import S3Server
 from dandelion_pipeline_tests.serving.conftest import api_on, wait_until
 
-PATIENCE = 60  # a hung store is given up after some 13 seconds
+TIMEOUT = 60  # a hung store is given up after some 13 seconds
 
 
 class Trouble:
@@ -65,10 +66,10 @@ def test_while_the_store_is_away_the_loaded_model_answers_and_the_api_says_so(
 ) -> None:
     assert_it_answers(api, current=True)
     trouble.fault = fault
-    wait_until(lambda: metric(api, "dandelion_store_reachable") == 0, PATIENCE)
+    wait_until(lambda: metric(api, "dandelion_store_reachable") == 0, TIMEOUT)
     assert_it_answers(api, current=False)
     trouble.fault = None
-    wait_until(lambda: metric(api, "dandelion_store_reachable") == 1, PATIENCE)
+    wait_until(lambda: metric(api, "dandelion_store_reachable") == 1, TIMEOUT)
     assert_it_answers(api, current=True)
 
 
@@ -82,8 +83,8 @@ def test_an_emptied_store_takes_no_model_away(api: httpx.Client, s3_url: str) ->
     store = open_store(s3_url)
     for found in list(store.list_objects("")):
         store.delete(found.key)
-    wait_until(lambda: metric(api, "dandelion_model_current") == 0, PATIENCE)
+    wait_until(lambda: metric(api, "dandelion_model_current") == 0, TIMEOUT)
     assert api.post("/predict", files={"file": photo()}).json()["model"]["version"] == "first"
     assert api.get("/readyz").json()["current"] is False
     # The look that met it half emptied was told of an entry that was gone when it read it.
-    wait_until(lambda: metric(api, "dandelion_store_reachable") == 1, PATIENCE)
+    wait_until(lambda: metric(api, "dandelion_store_reachable") == 1, TIMEOUT)

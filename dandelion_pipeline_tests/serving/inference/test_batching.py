@@ -64,10 +64,10 @@ def watched(model: LiveModel) -> Watched:
 
 
 def run(
-    work: Callable[[Batcher], Awaitable[None]], room: int = 128, patience: float = 30.0
+    work: Callable[[Batcher], Awaitable[None]], capacity: int = 128, timeout: float = 30.0
 ) -> None:
     async def between_start_and_stop() -> None:
-        batcher = Batcher(room, patience)
+        batcher = Batcher(capacity, timeout)
         batcher.start()
         try:
             await work(batcher)
@@ -149,7 +149,7 @@ def test_who_finds_no_room_is_turned_away_at_once_and_the_others_are_answered(
         assert [label(one) for one in await asyncio.gather(*inside)] == ["grass"] * 4
         assert label(await batcher.classify(model, PHOTOS["grass"])) == "grass"
 
-    run(work, room=4)
+    run(work, capacity=4)
 
 
 def test_a_photo_whose_turn_does_not_come_in_time_is_turned_away(store: Store) -> None:
@@ -166,7 +166,7 @@ def test_a_photo_whose_turn_does_not_come_in_time_is_turned_away(store: Store) -
         with pytest.raises(Busy):
             await late
 
-    run(work, patience=1.5)
+    run(work, timeout=1.5)
 
 
 def test_photos_whose_turn_would_not_come_in_time_are_turned_away_though_there_is_room(
@@ -187,7 +187,7 @@ def test_photos_whose_turn_would_not_come_in_time_are_turned_away_though_there_i
         inside = [one for one in coming if one not in turned_away]
         assert {label(one) for one in await asyncio.gather(*inside)} == {"grass"}
 
-    run(work, room=1000, patience=4.0)
+    run(work, capacity=1000, timeout=4.0)
 
 
 @pytest.mark.skipif(
@@ -247,7 +247,7 @@ def test_more_photos_than_there_is_room_for_are_let_in_when_nobody_else_is_there
         found = await batcher.classify_all(model, [PHOTOS["grass"], PHOTOS["broken"]] * 5)
         assert [label(one) for one in found] == ["grass", "broken"] * 5
 
-    run(work, room=3)
+    run(work, capacity=3)
 
 
 def test_a_bug_in_a_batch_reaches_those_who_wait_and_the_next_ones_are_answered(

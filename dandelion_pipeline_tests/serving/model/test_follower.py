@@ -12,16 +12,16 @@ from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.records.sealed import seal
 from dandelion_pipeline_tests.data.tiny_models import onnx_graph, photo, publish
 from dandelion_pipeline_tests.serving.conftest import StartApi, wait_until
-from serving.model.follower import Models
+from serving.model.follower import ModelFollower
 
 
-def _live_version(models: Models) -> str | None:
+def _live_version(models: ModelFollower) -> str | None:
     return models.live.release.version if models.live else None
 
 
 def test_the_live_model_is_loaded_and_the_next_one_takes_its_place(store: Store) -> None:
     publish(store, "first")
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     in_flight = models.live
     publish(store, "second", onnx_graph(flipped=True))
@@ -34,7 +34,7 @@ def test_the_live_model_is_loaded_and_the_next_one_takes_its_place(store: Store)
 
 def test_an_unchanged_log_loads_nothing_again(store: Store) -> None:
     publish(store, "first")
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     before = models.live
     models.look()
@@ -43,7 +43,7 @@ def test_an_unchanged_log_loads_nothing_again(store: Store) -> None:
 
 def test_a_new_entry_for_the_same_version_keeps_the_engine(store: Store) -> None:
     publish(store, "first")
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     assert models.live is not None
     before = models.live
@@ -57,7 +57,7 @@ def test_a_new_entry_for_the_same_version_keeps_the_engine(store: Store) -> None
 
 def test_a_rollback_to_the_model_before_needs_nothing_of_its_bundle(store: Store) -> None:
     publish(store, "first")
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     assert models.live is not None
     before = models.live
@@ -77,7 +77,7 @@ def test_a_broken_model_is_refused_once_and_the_old_one_answers_on(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     publish(store, "first")
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     publish(store, "broken", b"no graph")
     with caplog.at_level(logging.WARNING):
@@ -92,7 +92,7 @@ def test_a_broken_model_is_refused_once_and_the_old_one_answers_on(
 
 def test_after_a_broken_model_the_next_good_one_is_loaded(store: Store) -> None:
     publish(store, "broken", b"no graph")
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     assert models.live is None
     publish(store, "good")
@@ -103,7 +103,7 @@ def test_after_a_broken_model_the_next_good_one_is_loaded(store: Store) -> None:
 
 def test_an_entry_that_names_a_missing_bundle_is_refused(store: Store) -> None:
     publish(store, "first")
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     publish(store, "ghost")
     store.delete(layout.model_file("ghost", layout.MANIFEST))
@@ -117,7 +117,7 @@ def test_an_emptied_store_keeps_the_loaded_model_and_is_reported(
     store: Store, tmp_path: Path
 ) -> None:
     publish(store, "first")
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     shutil.rmtree(tmp_path / "store")
     models.look()
@@ -129,7 +129,7 @@ def test_a_store_that_comes_back_is_used_again(store: Store, tmp_path: Path) -> 
     publish(store, "first")
     away = tmp_path / "away"
     shutil.move(tmp_path / "store", away)
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     assert models.live is None
     assert models.trouble is not None
@@ -185,7 +185,7 @@ def test_swaps_under_load_fail_no_request_and_mix_no_versions(
 
 
 def test_a_promotion_and_a_rollback_between_two_looks_forget_nothing(store: Store) -> None:
-    models = Models(store)
+    models = ModelFollower(store)
     for version in ("first", "second"):
         publish(store, version)
         models.look()

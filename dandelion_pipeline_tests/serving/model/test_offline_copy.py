@@ -10,8 +10,8 @@ from dandelion_pipeline.release.golden import GOLDEN_FILE
 from dandelion_pipeline.storage.objects.location import S3Options, open_store
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.data.tiny_models import golden, onnx_graph, photo, publish
-from serving.model.follower import Models
-from serving.model.offline_copy import KeptModel
+from serving.model.follower import ModelFollower
+from serving.model.offline_copy import OfflineCopy
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def away() -> Store:
     return open_store("s3://dandelion/store", nothing)
 
 
-def started(store: Store, folder: Path) -> Models:
-    models = Models(store, kept=KeptModel(folder))
+def started(store: Store, folder: Path) -> ModelFollower:
+    models = ModelFollower(store, offline_copy=OfflineCopy(folder))
     models.look()
     return models
 
 
-def version(models: Models) -> str | None:
+def version(models: ModelFollower) -> str | None:
     return models.live.release.version if models.live else None
 
 
@@ -61,8 +61,8 @@ def test_only_the_newest_model_is_kept(store: Store, away: Store, folder: Path) 
     publish(store, "second")
     models.look()
     assert version(started(away, folder)) == "second"
-    kept = [file.key for file in open_store(folder.as_uri()).list_objects("")]
-    assert not [key for key in kept if "first" in key]
+    stored = [file.key for file in open_store(folder.as_uri()).list_objects("")]
+    assert not [key for key in stored if "first" in key]
 
 
 def test_when_the_store_comes_back_the_copy_is_what_the_log_names(

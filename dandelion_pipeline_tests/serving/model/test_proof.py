@@ -13,7 +13,7 @@ from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, Form
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.data.tiny_models import golden, onnx_graph, publish, put_bundle
-from serving.model.follower import Models
+from serving.model.follower import ModelFollower
 from serving.model.proof import proven_engine
 from serving.settings import Precision
 
@@ -115,7 +115,7 @@ def test_examples_that_prove_nothing_prove_no_model(
 
 def test_a_model_that_cannot_prove_itself_never_takes_over(store: Store) -> None:
     publish(store, "first")
-    models = Models(store)
+    models = ModelFollower(store)
     models.look()
     publish(
         store,

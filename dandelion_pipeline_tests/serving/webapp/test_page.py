@@ -254,11 +254,11 @@ def test_a_busy_api_is_asked_again_and_then_said_to_be_busy(
     paused: list[float] = []
     free_after = 2
 
-    def check_room(*_: object, **__: object) -> None:
+    def check_capacity(*_: object, **__: object) -> None:
         if len(paused) < free_after:
             raise Busy(1.0)
 
-    monkeypatch.setattr(Batcher, "check_room", check_room)
+    monkeypatch.setattr(Batcher, "check_capacity", check_capacity)
     monkeypatch.setattr(answers, "sleep", paused.append)
     page = open_page(api)
     assert '<p class="dd-label">dandelion</p>' in upload(page, photo(YELLOW))

@@ -36,7 +36,7 @@ TURNS: list[tuple[str, Signals | None]] = [
 
 FIRST = "2025-06-01"
 DAY_EVERY_S = 6
-PATIENCE = 600
+TIMEOUT = 600
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def days(chain: Chain, training: str, asked: Asked) -> Days:
         days.figures.append(f"killed at once, all did their work again after {took:.0f} s")
     for dag_run_id in days.dag_runs.values():
         assert chain.stack.airflow.wait_for(DAG, dag_run_id)["state"] == "success", dag_run_id
-    wait(lambda: chain.ingested() >= set(days.names), "the intake of all days", PATIENCE)
-    wait(lambda: all(run.status in ENDED for run in ingestions(chain)), "the runs", PATIENCE)
+    wait(lambda: chain.ingested() >= set(days.names), "the intake of all days", TIMEOUT)
+    wait(lambda: all(run.status in ENDED for run in ingestions(chain)), "the runs", TIMEOUT)
     return days
 
 

@@ -1,9 +1,11 @@
+import json
+
 import hypothesis.strategies as st
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import given
 
-from dandelion_pipeline.storage.records.content_hash import content_hash, content_hash_of_rows
+from dandelion_pipeline.storage.records.content_hash import content_hash
 
 SCHEMA = pa.schema(
     [
@@ -53,12 +55,17 @@ def test_equal_tables_have_equal_hashes_however_they_are_cut_and_kept(
     assert content_hash(cut) == content_hash(read) == content_hash(whole)
 
 
+def spelled(rows: list[dict[str, object]]) -> str:
+    """Rows as text, in which a missing number equals a missing number."""
+    return json.dumps(table(rows).to_pylist(), default=repr)
+
+
 @given(ROWS, ROWS)
 def test_tables_with_other_rows_have_other_hashes(
     one: list[dict[str, object]], other: list[dict[str, object]]
 ) -> None:
     same = content_hash(table(one)) == content_hash(table(other))
-    assert same == (content_hash_of_rows(table(one)) == content_hash_of_rows(table(other)))
+    assert same == (spelled(one) == spelled(other))
 
 
 def test_names_types_and_metadata_count_too() -> None:

@@ -7,10 +7,8 @@ from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.storage.records.content_hash import content_hash_of_rows
 from dandelion_pipeline.storage.records.tables import (
     last_table,
-    parquet_bytes,
     read_snapshot,
     read_table,
     read_tables,
@@ -67,15 +65,6 @@ def test_every_altered_byte_of_a_snapshot_is_found(store: Store) -> None:
 def test_what_is_no_table_is_named(store: Store, rubbish: bytes) -> None:
     store.put(KEY, rubbish)
     with pytest.raises(ObjectDamaged, match=rf"the table .*{KEY}: it is not as it was written"):
-        read_table(store, KEY)
-
-
-def test_a_table_that_was_sealed_by_rows_stays_readable(store: Store) -> None:
-    metadata = {**TABLE.schema.metadata, "dandelion.seal": content_hash_of_rows(TABLE)}
-    store.put(KEY, parquet_bytes(TABLE.replace_schema_metadata(metadata)))
-    assert read_table(store, KEY).equals(TABLE, check_metadata=True)
-    store.put(KEY, parquet_bytes(TABLE.slice(1).replace_schema_metadata(metadata)))
-    with pytest.raises(ObjectDamaged, match="it says something else"):
         read_table(store, KEY)
 
 

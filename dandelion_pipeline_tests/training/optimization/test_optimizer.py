@@ -34,7 +34,7 @@ def test_the_average_follows_weights_and_statistics_and_trails_behind() -> None:
     for step in range(1, 200):
         network.weight.data.fill_(step)
         network.running_mean = torch.full_like(torch.empty(1), step)
-        average.update(step)
+        average.update(network, step)
     trailing = average.network.state_dict()
     assert 185 < float(trailing["weight"]) < 199
     assert not average.network.training

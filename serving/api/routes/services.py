@@ -12,8 +12,9 @@ from serving.api.schemas import Problem
 from serving.inference.answers import Listener
 from serving.inference.batching import Batcher
 from serving.inference.explain import Explainer
-from serving.model.follower import LiveModel, Models
+from serving.model.follower import LiveModel, ModelFollower
 from serving.records.activity import RecentAnswers
+from serving.records.log.writer import PredictionLog
 from serving.records.metrics import Metrics
 from serving.records.team import TeamMetrics
 
@@ -23,14 +24,19 @@ class Services:
     """What the routes need; an application carries one of these in its state."""
 
     store: Store
-    models: Models
+    models: ModelFollower
     batcher: Batcher
     metrics: Metrics
     team_metrics: TeamMetrics
     explainer: Explainer
     recent: RecentAnswers
-    listeners: tuple[Listener, ...] = ()
-    """Who is told of every answer before it is sent."""
+    predictions: PredictionLog | None = None
+    """None if answers are not kept."""
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """What is told of every answer before it is sent."""
+        return (self.metrics.tell, *([self.predictions.tell] if self.predictions else []))
 
 
 # These two wait for nothing; were they no coroutines, FastAPI would send each to a thread and back.

@@ -5,7 +5,11 @@ They have no metadata, so the whole file is the picture.
 
 import struct
 
-from dandelion_pipeline.images.decoding.containers.sanitized import Essence, check_size, too_complex
+from dandelion_pipeline.images.decoding.containers.sanitized import (
+    Sanitized,
+    check_size,
+    too_complex,
+)
 
 SIGNATURE = b"BM"
 RUN_LENGTH_BUDGET = 3_000_000
@@ -21,7 +25,7 @@ def is_bmp(data: bytes) -> bool:
     return data.startswith(SIGNATURE) and int.from_bytes(data[14:18], "little") in _HEADERS
 
 
-def essence(data: bytes) -> Essence:
+def sanitized(data: bytes) -> Sanitized:
     """The file as it is.
 
     Raises:
@@ -36,4 +40,4 @@ def essence(data: bytes) -> Essence:
     check_size(width, height)
     if compression in _RUN_LENGTHS and width * height + len(data) > RUN_LENGTH_BUDGET:
         raise too_complex(f"it is packed in run lengths, and has {width} x {height} pixels")
-    return Essence(data, width, height)
+    return Sanitized(data, width, height)

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 
 from dandelion_pipeline.images.decoding.containers.sanitized import (
-    Essence,
+    Sanitized,
     broken,
     check_size,
     too_complex,
@@ -22,7 +22,7 @@ _GRAPHIC_CONTROL = 0xF9
 _HAS_TABLE = 0x80
 
 
-def essence(data: bytes) -> Essence:
+def sanitized(data: bytes) -> Sanitized:
     """The first frame, on a canvas of its own size.
 
     Raises:
@@ -51,7 +51,7 @@ def essence(data: bytes) -> Essence:
         data[first[0] + 9 : first[1]],
         b";",
     )
-    return Essence(b"".join(alone), width, height, corner=(left, top))
+    return Sanitized(b"".join(alone), width, height, corner=(left, top))
 
 
 def _blocks(data: bytes, at: int) -> Iterator[tuple[int, int, int]]:

@@ -14,7 +14,7 @@ from dandelion_pipeline.images.decoding.containers.sanitized import (
     ENDS_EARLY,
     MAX_PARTS,
     MAX_PIXELS,
-    Essence,
+    Sanitized,
     broken,
     check_size,
     too_complex,
@@ -66,7 +66,7 @@ def is_heic(data: bytes) -> bool:
     return not is_avif(data) and bool(brands(data) & _HEIC_BRANDS)
 
 
-def essence(data: bytes) -> Essence:
+def sanitized(data: bytes) -> Sanitized:
     """The file without its metadata and its animation.
 
     Raises:
@@ -93,7 +93,7 @@ def essence(data: bytes) -> Essence:
     end = int.from_bytes(data[:4], "big")  # of its brands: none says any more that it is animated
     changed[8:end] = data[8:end].replace(b"avis", b"avif")
     width, height = max(found.sizes, key=lambda size: size[0] * size[1])
-    return Essence(bytes(changed), width, height)
+    return Sanitized(bytes(changed), width, height)
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:

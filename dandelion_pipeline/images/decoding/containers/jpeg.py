@@ -13,7 +13,7 @@ from dandelion_pipeline.images.decoding.containers.sanitized import (
     ENDS_EARLY,
     MAX_JPEG_PIXELS,
     MAX_PARTS,
-    Essence,
+    Sanitized,
     broken,
     check_size,
     too_complex,
@@ -38,7 +38,7 @@ _KEPT = {*_READ_FRAMES, 0xC4, 0xDB, 0xDD, 0xE0, 0xEE}  # tables, restarts, JFIF 
 _EXIF = b"Exif\0\0"
 
 
-def essence(data: bytes) -> Essence:
+def sanitized(data: bytes) -> Sanitized:
     """The first picture, up to its end; a phone's further pictures lie behind it.
 
     Raises:
@@ -68,7 +68,7 @@ def essence(data: bytes) -> Essence:
     if several or scans > 1:
         _check_coefficients(*size, samples)
     scans_alone = memoryview(data)[first_scan:end]  # some MB, and to copy them once is enough
-    return Essence(b"".join([*kept, scans_alone]), *size, exif)
+    return Sanitized(b"".join([*kept, scans_alone]), *size, exif)
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

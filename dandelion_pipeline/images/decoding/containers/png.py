@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from dandelion_pipeline.images.decoding.containers.sanitized import (
     MAX_PARTS,
-    Essence,
+    Sanitized,
     broken,
     check_size,
     too_complex,
@@ -23,7 +23,7 @@ _GREY, _COLOR, _PALETTE = 0, 2, 3
 _IHDR_SIZE = 13
 
 
-def essence(data: bytes) -> Essence:
+def sanitized(data: bytes) -> Sanitized:
     """The chunks that make the pixels.
 
     Raises:
@@ -53,7 +53,7 @@ def essence(data: bytes) -> Essence:
     if b"tRNS" in before and color in {_GREY, _COLOR, _PALETTE}:
         parts.append(_chunk(b"tRNS", _transparency(before[b"tRNS"], depth, color)))
     parts += [_chunk(b"IDAT", b"".join(pixels)), _chunk(b"IEND", b"")]
-    return Essence(b"".join(parts), width, height, before.get(b"eXIf", b""))
+    return Sanitized(b"".join(parts), width, height, before.get(b"eXIf", b""))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

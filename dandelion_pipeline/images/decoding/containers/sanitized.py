@@ -23,7 +23,7 @@ ENDS_EARLY = "it ends too early, as after a copy or download that was interrupte
 
 
 @dataclass(frozen=True)
-class Essence:
+class Sanitized:
     """The first picture of a file."""
 
     data: bytes

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dandelion_pipeline.errors import ImageRefused
 from dandelion_pipeline.images.decoding.containers.sanitized import (
     ENDS_EARLY,
-    Essence,
+    Sanitized,
     broken,
     check_size,
     too_complex,
@@ -88,7 +88,7 @@ class _Directory:
         return next(iter(self.numbers(tag)), default)
 
 
-def essence(data: bytes) -> Essence:
+def sanitized(data: bytes) -> Sanitized:
     """The first page alone.
 
     Raises:
@@ -111,7 +111,7 @@ def essence(data: bytes) -> Essence:
     pieces = _pieces(data, page, places, sizes)
     if compression == _JPEG and data.count(b"\xff\xda") > MAX_SCANS:
         raise too_complex("the JPEGs in it have too many scans")
-    return Essence(_written(page, places, sizes, pieces), width, height, data)
+    return Sanitized(_written(page, places, sizes, pieces), width, height, data)
 
 
 def _check_work(page: _Directory, width: int, height: int) -> None:

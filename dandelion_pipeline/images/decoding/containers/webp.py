@@ -7,7 +7,7 @@ from dandelion_pipeline.images.decoding.containers.lossless import check_tables
 from dandelion_pipeline.images.decoding.containers.sanitized import (
     ENDS_EARLY,
     MAX_PARTS,
-    Essence,
+    Sanitized,
     broken,
     check_size,
     too_complex,
@@ -25,7 +25,7 @@ def is_webp(data: bytes) -> bool:
     return data.startswith(b"RIFF") and data[8:12] == b"WEBP"
 
 
-def essence(data: bytes) -> Essence:
+def sanitized(data: bytes) -> Sanitized:
     """The chunks of the first picture.
 
     Raises:
@@ -52,10 +52,10 @@ def essence(data: bytes) -> Essence:
         _check_lossless(parts, width, height)
     flags = _ANIMATION | _ALPHA if animated else extended[0] & _ALPHA  # around a frame: nothing
     alone = _riff({_EXTENDED: bytes([flags]) + extended[1:], **parts})
-    return Essence(alone, width, height, chunks.get(b"EXIF", b""))
+    return Sanitized(alone, width, height, chunks.get(b"EXIF", b""))
 
 
-def _simple(chunks: dict[bytes, bytes]) -> Essence:
+def _simple(chunks: dict[bytes, bytes]) -> Sanitized:
     """A file whose one chunk is the picture."""
     if _LOSSY in chunks:
         width, height = (n & 0x3FFF for n in struct.unpack_from("<HH", chunks[_LOSSY], 6))
@@ -65,7 +65,7 @@ def _simple(chunks: dict[bytes, bytes]) -> Essence:
         raise broken("it holds no picture")
     check_size(width, height)
     _check_lossless(chunks, width, height)
-    return Essence(_riff(chunks), width, height)
+    return Sanitized(_riff(chunks), width, height)
 
 
 def _chunks(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, bytes]]:

@@ -39,7 +39,7 @@ class _TryAgain(Exception):
         self.seconds = min(float(after), _LONGEST_PAUSE) if after.isdigit() else 0.0
 
 
-class Patience:
+class RetryLimit:
     """How often one server's files are tried: fewer times, once many of them have failed.
 
     Shared by the threads that ask one server.
@@ -84,7 +84,7 @@ def fetch(
     client: httpx.Client,
     url: str,
     limit: int = MAX_BYTES + 1,
-    patience: Patience | None = None,
+    retry_limit: RetryLimit | None = None,
 ) -> Fetched | None:
     """Get a file, or None if the server says that there is none.
 
@@ -92,13 +92,13 @@ def fetch(
         client: from `open_client`.
         url: the address.
         limit: the most bytes to read.
-        patience: how often to try; four times if none is given.
+        retry_limit: how often to try; four times if none is given.
 
     Raises:
         SourceError: the server refuses, or answers with what makes no sense.
         SourceUnavailable: it did not answer, or was too busy, every time.
     """
-    for pause in patience.pauses if patience else _PAUSES:
+    for pause in retry_limit.pauses if retry_limit else _PAUSES:
         try:
             return _attempt(client, url, limit)
         except _TryAgain as failure:

@@ -11,6 +11,7 @@ import httpx
 
 from dandelion_pipeline.errors import SourceError, SourceUnavailable
 from dandelion_pipeline.images.decoding.decode import MAX_BYTES
+from dandelion_pipeline.ingest.sources.arranged import ArrangedSource, photo_of
 from dandelion_pipeline.ingest.sources.bounds import BOUNDS, Watch, looks_like_photo, what_it_is
 from dandelion_pipeline.ingest.sources.entries import Entry, Notes
 from dandelion_pipeline.ingest.sources.labels import checked_label, tidied
@@ -21,50 +22,36 @@ from dandelion_pipeline.ingest.sources.placing import Placed, split_of
 from dandelion_pipeline.ingest.sources.web.crawl import crawl, read_folder, read_page
 from dandelion_pipeline.ingest.sources.web.fetch import (
     CONCURRENCY,
-    Patience,
+    RetryLimit,
     fetch,
     open_client,
     shown,
 )
-from dandelion_pipeline.storage.prefetch import run_ahead
+from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 
 
-@dataclass(frozen=True)
-class ListedSource:
+@dataclass(frozen=True, kw_only=True)
+class ListedSource(ArrangedSource):
     """The files that a server's directory listings name."""
 
     base: str
-    placed: Sequence[Placed]
-    keep_splits: bool = False
-    notes: Notes = field(default_factory=Notes)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes."""
-        return tuple(sorted({p.label for p in self.placed}))
-
-    @property
-    def count(self) -> int:
-        """The number of files."""
-        return len(self.placed)
-
-    def describe(self) -> str:
-        """What this is, for people."""
-        return f"{self.count} files of {', '.join(self.labels)} at {shown(self.base)}"
+    def where(self) -> str:
+        """The place, for people."""
+        return f"at {shown(self.base)}"
 
     def __iter__(self) -> Iterator[SourcePhoto]:
-        watch, patience = Watch(self.notes), Patience()
+        watch, retry_limit = Watch(self.notes), RetryLimit()
         with open_client() as client:
-            read = partial(_get, client, patience)
+            read = partial(_get, client, retry_limit)
             addresses = (str(p.entry.at) for p in self.placed)
-            answers = run_ahead(read, addresses, concurrency=CONCURRENCY)
+            answers = ordered_parallel_map(read, addresses, concurrency=CONCURRENCY)
             with closing(answers):
                 for placed, answer in zip(self.placed, answers, strict=False):
                     path = placed.entry.path
-                    if _passed_on(watch, patience, path, answer, listed=True):
-                        yield SourcePhoto(
-                            placed.label, placed.name, answer.data, path, placed.group, placed.split
-                        )
+                    if _passed_on(watch, retry_limit, path, answer, listed=True):
+                        yield photo_of(placed, answer.data)
                     why = watch.too_slow()
                     if why:
                         self.notes.said.append(f"stopped at {path}: {why}")
@@ -86,22 +73,22 @@ class NumberedSource:
         return f"numbered photos of {', '.join(self.labels)} at {shown(self.base)}"
 
     def __iter__(self) -> Iterator[SourcePhoto]:
-        patience = Patience()
+        retry_limit = RetryLimit()
         with open_client() as client:
             for label in self.labels:
-                yield from self._photos(client, patience, label)
+                yield from self._photos(client, retry_limit, label)
 
     def _photos(
-        self, client: httpx.Client, patience: Patience, label: str
+        self, client: httpx.Client, retry_limit: RetryLimit, label: str
     ) -> Iterator[SourcePhoto]:
         watch = Watch(self.notes)
-        read = partial(_get, client, patience)
+        read = partial(_get, client, retry_limit)
         addresses = (_numbered(self.base, label, number) for number in count())
-        answers = run_ahead(read, addresses, concurrency=CONCURRENCY)
+        answers = ordered_parallel_map(read, addresses, concurrency=CONCURRENCY)
         with closing(answers):
             for number, answer in enumerate(answers):
                 path = f"{label}/{number:08d}.jpg"
-                if _passed_on(watch, patience, path, answer, listed=False):
+                if _passed_on(watch, retry_limit, path, answer, listed=False):
                     yield SourcePhoto(label, f"{number:08d}.jpg", answer.data, path)
                 why = watch.over()
                 if why:
@@ -136,7 +123,9 @@ def open_web(url: str, options: Options) -> PhotoSource:
         if (top.folders or top.files) and not _lacks(top, labels):
             entries = crawl(client, top, notes)
             placed = _arranged(client, entries, options, notes, base)
-            return ListedSource(base, placed, options.keep_splits, notes)
+            return ListedSource(
+                placed=placed, keep_splits=options.keep_splits, notes=notes, base=base
+            )
         if not labels:
             raise _no_listing(base)
         _check_first_numbers(client, base, labels)
@@ -176,23 +165,25 @@ def _top(client: httpx.Client, base: str, labels: Sequence[str]) -> Listing:
 
 
 def _passed_on(
-    watch: Watch, patience: Patience, path: str, answer: _Answer, *, listed: bool
+    watch: Watch, retry_limit: RetryLimit, path: str, answer: _Answer, *, listed: bool
 ) -> bool:
     """Whether an answer is a photo. What it is else goes to the notes."""
     if answer.failure is not None:
         watch.failed(path, answer.failure.why)
-        if patience.is_over(answer.failure):
+        if retry_limit.is_over(answer.failure):
             raise answer.failure
         return False
-    patience.answered()
+    retry_limit.answered()
     if not answer.there and listed:
         watch.notes.odd[path] = "the server lists it and has it not"
     return watch.takes(path, answer.data if answer.there else None)
 
 
-def _get(client: httpx.Client, patience: Patience, url: str, limit: int = MAX_BYTES + 1) -> _Answer:
+def _get(
+    client: httpx.Client, retry_limit: RetryLimit, url: str, limit: int = MAX_BYTES + 1
+) -> _Answer:
     try:
-        found = fetch(client, url, limit, patience)
+        found = fetch(client, url, limit, retry_limit)
     except (SourceError, SourceUnavailable) as error:
         return _Answer(failure=error)
     return _Answer(found.data) if found else _Answer(there=False)
@@ -202,8 +193,8 @@ def _check_first_numbers(client: httpx.Client, base: str, labels: Sequence[str])
     for label in labels:
         numbers = range(BOUNDS.missing_in_a_row)
         addresses = [_numbered(base, label, number) for number in numbers]
-        read = partial(_get, client, Patience(), limit=64)
-        answers = list(run_ahead(read, addresses, concurrency=CONCURRENCY))
+        read = partial(_get, client, RetryLimit(), limit=64)
+        answers = list(ordered_parallel_map(read, addresses, concurrency=CONCURRENCY))
         if any(looks_like_photo(answer.data) for answer in answers):
             continue
         failures = [answer.failure for answer in answers if answer.failure]

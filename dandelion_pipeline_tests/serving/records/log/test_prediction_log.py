@@ -164,14 +164,14 @@ def test_killed_again_and_again_it_loses_no_acknowledged_row_and_doubles_none(
         for number in range(KILLS):
             before = len(answered)
             with running(store, tmp_path / "home", port):
-                wait_until(lambda: len(answered) > before + 20, patience=60)  # noqa: B023
+                wait_until(lambda: len(answered) > before + 20, timeout=60)  # noqa: B023
                 time.sleep(0.13 * number)
     finally:
         over.set()
         for asker in askers:
             asker.join()
     with running(store, tmp_path / "home", port) as process:
-        wait_until(lambda: len(logged(store)) >= len(answered), patience=60)
+        wait_until(lambda: len(logged(store)) >= len(answered), timeout=60)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
     counts = Counter(str(row["prediction_id"]) for row in logged(store))

@@ -1,4 +1,4 @@
-"""Room in the API: a request has a place once it has arrived, and nobody has one before."""
+"""Admission to the queue: a request has a place once it has arrived, and nobody has one before."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,9 +9,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from serving.api.problems import ApiProblem
 from serving.inference.batching import Batcher
-from serving.middleware.limits import RoomMiddleware
+from serving.middleware.limits import AdmissionMiddleware
 
-ROOM = 2
+CAPACITY = 2
 WHOLE = {"type": "http.request", "body": b"a photo", "more_body": False}
 PART = {"type": "http.request", "body": b"a ph", "more_body": True}
 
@@ -23,7 +23,7 @@ class Api:
         self.may_end = asyncio.Event()
         self.may_arrive = asyncio.Event()
         self.working = 0
-        self.guarded = RoomMiddleware(self, Batcher(ROOM, 30))
+        self.guarded = AdmissionMiddleware(self, Batcher(CAPACITY, 30))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive())["more_body"]:
@@ -72,8 +72,8 @@ def test_of_many_requests_that_arrive_at_once_only_those_with_a_place_are_worked
     async def work() -> None:
         api = Api()
         async with asking(api, WHOLE, times=10) as tasks:
-            assert api.working == ROOM
-            assert statuses(tasks) == [503] * (10 - ROOM)
+            assert api.working == CAPACITY
+            assert statuses(tasks) == [503] * (10 - CAPACITY)
 
     asyncio.run(work())
 
@@ -81,8 +81,8 @@ def test_of_many_requests_that_arrive_at_once_only_those_with_a_place_are_worked
 def test_a_request_that_is_still_arriving_takes_nobodys_place() -> None:
     async def work() -> None:
         api = Api()
-        async with asking(api, PART, times=10) as slow, asking(api, WHOLE, times=ROOM):
-            assert api.working == ROOM
+        async with asking(api, PART, times=10) as slow, asking(api, WHOLE, times=CAPACITY):
+            assert api.working == CAPACITY
             assert statuses(slow) == []
 
     asyncio.run(work())
@@ -91,11 +91,11 @@ def test_a_request_that_is_still_arriving_takes_nobodys_place() -> None:
 def test_one_that_arrives_when_the_places_are_taken_is_turned_away_before_it_is_parsed() -> None:
     async def work() -> None:
         api = Api()
-        async with asking(api, PART, WHOLE, times=3) as late, asking(api, WHOLE, times=ROOM):
+        async with asking(api, PART, WHOLE, times=3) as late, asking(api, WHOLE, times=CAPACITY):
             assert statuses(late) == []
             api.may_arrive.set()
             await asyncio.wait(late, timeout=10)
-            assert api.working == ROOM
+            assert api.working == CAPACITY
             assert statuses(late) == [503] * 3
 
     asyncio.run(work())
@@ -105,15 +105,15 @@ def test_one_that_arrives_when_the_places_are_taken_is_turned_away_before_it_is_
 def test_a_place_is_free_again_when_its_request_is_over(ended: str) -> None:
     async def work() -> None:
         api = Api()
-        async with asking(api, WHOLE, times=ROOM) as first:
+        async with asking(api, WHOLE, times=CAPACITY) as first:
             if ended == "answered":
                 api.may_end.set()
             else:
                 for task in first:
                     task.cancel()
             await asyncio.gather(*first, return_exceptions=True)
-            async with asking(api, WHOLE, times=ROOM) as second:
-                assert api.working == 2 * ROOM
+            async with asking(api, WHOLE, times=CAPACITY) as second:
+                assert api.working == 2 * CAPACITY
                 assert statuses(second) == []
 
     asyncio.run(work())
@@ -123,7 +123,7 @@ def test_what_needs_no_room_always_passes() -> None:
     async def work() -> None:
         api = Api()
         api.may_end.set()
-        async with asking(api, WHOLE, times=ROOM):
+        async with asking(api, WHOLE, times=CAPACITY):
             await api.ask(WHOLE, path="/model")
 
     asyncio.run(work())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion_pipeline.evaluation.champion import Champion
+from dandelion_pipeline.evaluation.champion import ChampionRecord
 from dandelion_pipeline.evaluation.metrics import answers
 from dandelion_pipeline.evaluation.scores import (
     BEST,
@@ -23,8 +23,8 @@ from dandelion_pipeline.evaluation.scores import (
 from dandelion_pipeline.gate.contest import CalibrationError, Changes, Pairs, Recall
 from dandelion_pipeline.gate.gate import (
     Challenger,
+    Champion,
     GateLimits,
-    Opponent,
     decide,
     surely_better,
 )
@@ -38,7 +38,7 @@ from dandelion_pipeline.training.fit import TrainedModel
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Comparison:
     """What was asked of a challenger, and what the next ones are measured by if it goes live."""
 
     criteria: list[Criterion]
@@ -46,7 +46,7 @@ class Judgement:
     """The best model so far, this one included."""
 
 
-def judge(scores: pa.Table, model: TrainedModel, limits: GateLimits) -> Judgement:
+def compare(scores: pa.Table, model: TrainedModel, limits: GateLimits) -> Comparison:
     """Ask the gate.
 
     Args:
@@ -66,10 +66,10 @@ def judge(scores: pa.Table, model: TrainedModel, limits: GateLimits) -> Judgemen
     )
     champion, best = (_opponent(scores, name, record.classes) for name in (CHAMPION, BEST))
     criteria = decide(challenger, champion, limits, best)
-    return Judgement(criteria, _best_after(record.version, challenger, best, champion))
+    return Comparison(criteria, _best_after(record.version, challenger, best, champion))
 
 
-def _best_after(version: str, challenger: Challenger, *others: Opponent | None) -> str:
+def _best_after(version: str, challenger: Challenger, *others: Champion | None) -> str:
     """Which model later ones are measured by, if this one goes live."""
     for other in others:
         pairs = other.pairs_with(challenger) if other else None
@@ -78,13 +78,13 @@ def _best_after(version: str, challenger: Challenger, *others: Opponent | None) 
     return version
 
 
-def _opponent(scores: pa.Table, name: str, classes: list[str]) -> Opponent | None:
+def _opponent(scores: pa.Table, name: str, classes: list[str]) -> Champion | None:
     other = other_model(scores, name)
     if other is None:
         return None
     ours, theirs = compared(scores, name)
     remarks = [*_of_training(other, name), *_of_ancestors(ancestors_of(scores))]
-    return Opponent(
+    return Champion(
         version=other.version,
         is_sample=other.is_sample,
         damage=other.damage,
@@ -94,7 +94,7 @@ def _opponent(scores: pa.Table, name: str, classes: list[str]) -> Opponent | Non
     )
 
 
-def _of_training(other: Champion, name: str) -> Iterator[str]:
+def _of_training(other: ChampionRecord, name: str) -> Iterator[str]:
     model = "the live model" if name == CHAMPION else "it"
     if other.damage:
         return

@@ -11,14 +11,8 @@ from obstore.store import S3Store
 
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline_tests.servers.fault_proxy import (
-    Fault,
-    FaultProxy,
-    Faults,
-    Request,
-    fault_proxy,
-    no_faults,
-)
+from dandelion_pipeline_tests.servers.fault_plans import Fault, Faults, Request, no_faults
+from dandelion_pipeline_tests.servers.fault_proxy import FaultProxy, fault_proxy
 from dandelion_pipeline_tests.servers.seaweedfs import S3Server
 
 LARGE = bytes(range(256)) * 48 * 1024  # 12 MiB
