@@ -11,7 +11,7 @@ from dandelion_pipeline.errors import SettingsError
 
 
 class Settings(BaseSettings):
-    """The settings of the pipeline. README.md lists them all in one table."""
+    """The settings of the pipeline. docs/settings.md lists them all."""
 
     model_config = SettingsConfigDict(env_prefix="DANDELION_", frozen=True, populate_by_name=True)
 
@@ -147,5 +147,5 @@ def load_settings() -> Settings:
         raise SettingsError(
             f"setting DANDELION_{str(first['loc'][0]).upper()}",
             f"{first['msg']} (it is {first['input']!r})",
-            "Correct the environment variable; README.md lists all settings",
+            "Correct the environment variable; docs/settings.md lists all settings",
         ) from None

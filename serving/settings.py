@@ -14,7 +14,7 @@ Precision = Literal["auto", "int8", "fp32"]
 
 
 class Settings(BaseSettings):
-    """The settings of the API. README.md lists them all in one table."""
+    """The settings of the API. docs/settings.md lists them all."""
 
     model_config = SettingsConfigDict(
         env_prefix="DANDELION_", frozen=True, hide_input_in_errors=True
@@ -148,5 +148,5 @@ def _senseless(error: ValidationError) -> SettingsError:
     return SettingsError(
         f"setting DANDELION_{name.upper()}",
         f"{first['msg']}{value}",
-        "Correct the environment variable; README.md lists all settings",
+        "Correct the environment variable; docs/settings.md lists all settings",
     )
