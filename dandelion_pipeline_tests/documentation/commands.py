@@ -4,12 +4,15 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from typing import TypeAlias
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from dandelion_pipeline.cli import app
 from dandelion_pipeline_tests.documentation.pages import ROOT, Page
+
+AnyCommand: TypeAlias = TyperCommand | TyperGroup
 
 _ENDS = {"|", ";", "&&", "||", ">", ">>", "#", "then:"}
 _TARGET = re.compile(r"[a-z][a-z-]*")
@@ -74,9 +77,15 @@ def make_targets() -> frozenset[str]:
 
 
 @cache
-def command_line() -> TyperCommand | TyperGroup:
+def command_line() -> AnyCommand:
     """`dandelion`, with all that is below it."""
-    return get_command(app)
+    return _as_typer_makes_them(get_command(app))
+
+
+def _as_typer_makes_them(command: object) -> AnyCommand:
+    """The base of both kinds is private to Typer."""
+    assert isinstance(command, AnyCommand)
+    return command
 
 
 def wrong_with_dandelion(arguments: list[str]) -> list[str]:
@@ -87,15 +96,15 @@ def wrong_with_dandelion(arguments: list[str]) -> list[str]:
             return [one for one in arguments[at:] if _is_unknown(one, command)]
         if word not in command.commands:
             return [word]
-        command = command.commands[word]
+        command = _as_typer_makes_them(command.commands[word])
     return []
 
 
-def _is_unknown(word: str, command: TyperCommand | TyperGroup) -> bool:
+def _is_unknown(word: str, command: AnyCommand) -> bool:
     return word.startswith("--") and word.partition("=")[0] not in options_of(command)
 
 
-def options_of(command: TyperCommand | TyperGroup) -> set[str]:
+def options_of(command: AnyCommand) -> set[str]:
     """``--help`` aside."""
     return {
         name
@@ -105,14 +114,14 @@ def options_of(command: TyperCommand | TyperGroup) -> set[str]:
     }
 
 
-def all_commands() -> dict[str, TyperCommand | TyperGroup]:
+def all_commands() -> dict[str, AnyCommand]:
     """Each command by its words, such as ``releases list``."""
-    found: dict[str, TyperCommand | TyperGroup] = {}
+    found: dict[str, AnyCommand] = {}
 
-    def walk(command: TyperCommand | TyperGroup, words: tuple[str, ...]) -> None:
+    def walk(command: AnyCommand, words: tuple[str, ...]) -> None:
         if isinstance(command, TyperGroup):
             for name, inner in command.commands.items():
-                walk(inner, (*words, name))
+                walk(_as_typer_makes_them(inner), (*words, name))
         else:
             found[" ".join(words)] = command
 

@@ -101,7 +101,8 @@ def test_every_route_that_is_named_exists(routes: set[tuple[str, str]]) -> None:
 
 def test_everything_that_runs_by_itself_is_described() -> None:
     repository = defs.get_repository_def()
-    names = {one.name for one in (*repository.schedule_defs, *repository.sensor_defs)}
+    names = {one.name for one in repository.schedule_defs}
+    names |= {one.name for one in repository.sensor_defs}
     rows = page("docs/orchestration.md").rows("name", "kind")
     described = {code for row in rows for code in codes(row[0])}
     several = {one for one in described if "…" in one}
