@@ -31,7 +31,7 @@ define HELP
 Run (the first time, this sets up .venv: $(RUN_SIZE); see docs/set-up.md)
   make run                       a generated sample in, a published model out
   make run IMAGES=folder|url     your photos: one folder for each class
-  make run PRESET=fast|best      fast takes a third of the time; best is the default
+  make run PRESET=fast|best      best is the default; fast trains for less
   make run IMAGES=… MIRROR=1     leave out photos that the folder has no more
   make up                        the API, the web page, Dagster and MLflow
   make run|up STORE=s3           the same on a local S3 server
