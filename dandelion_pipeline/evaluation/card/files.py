@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from dandelion_pipeline.evaluation.card.facts import Card
+from dandelion_pipeline.evaluation.card.limitations import Card
 from dandelion_pipeline.evaluation.card.page import card_markdown, card_page
 from dandelion_pipeline.evaluation.pictures import evaluation_pictures
 from dandelion_pipeline.release.bundle import digests

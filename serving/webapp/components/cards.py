@@ -69,7 +69,7 @@ def _small(text: str) -> str:
 
 
 def caption(text: str) -> str:
-    """Plain words under a heading or a picture."""
+    """Plain words under a picture."""
     return f'<p class="dd-small dd-caption">{escape(text)}</p>'
 
 
@@ -113,7 +113,7 @@ def summary_figures(info: ModelInfo) -> list[Figure]:
     return [
         Figure(gettext("Accuracy"), percent(info.accuracy), correct),
         Figure(gettext("Training photos"), number(trained_on), learned),
-        Figure(gettext("Release date"), date(info.release.when), gettext("it is live since then")),
+        Figure(gettext("Release date"), date(info.release.when), gettext("live since this day")),
     ]
 
 

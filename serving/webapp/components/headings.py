@@ -4,7 +4,6 @@ from html import escape
 
 import streamlit as st
 
-from serving.webapp.components import cards
 from serving.webapp.components.artwork import dandelion_url
 
 _FLOWER = f'<img src="{dandelion_url(76)}" alt="" width="76">'
@@ -21,10 +20,14 @@ def title(term: str, explanation: str) -> str:
 def section(term: str, explanation: str) -> None:
     """Begin a section of a page."""
     st.header(term, anchor=False)
-    st.html(cards.caption(explanation))
+    _explain(explanation)
 
 
 def subsection(term: str, explanation: str) -> None:
     """Begin a part of a section."""
     st.subheader(term, anchor=False)
-    st.html(cards.caption(explanation))
+    _explain(explanation)
+
+
+def _explain(explanation: str) -> None:
+    st.html(f'<p class="dd-small dd-under">{escape(explanation)}</p>')

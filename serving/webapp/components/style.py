@@ -10,6 +10,8 @@ STYLE = """<style>
   border-radius: 1rem; padding: 1.15rem 1.3rem; overflow-wrap: anywhere; }
 .dd-card p { margin: 0; }
 .dd-small { font-size: .85rem; opacity: .8; }
+.dd-caption { margin: 0; }
+.dd-under { margin: -.9rem 0 0; }
 .dd-label { font-size: 2.5rem; font-weight: 700; line-height: 1.15; }
 .dd-likeliest { font-size: 1.3rem; }
 .dd-percent { font-size: 1.3rem; font-weight: 600; margin-bottom: 1.1rem !important; }
@@ -24,9 +26,8 @@ STYLE = """<style>
 .dd-first .dd-fill { background: linear-gradient(90deg, #f2a900, #fdd835); }
 .dd-facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr));
   gap: 1rem 1.4rem; }
-.dd-facts > div { display: flex; flex-direction: column; }
+.dd-facts, .dd-facts dt, .dd-facts dd { margin: 0 !important; }
 .dd-facts dt { font-weight: 600; }
-.dd-facts dd { margin: 0 !important; }
 .dd-facts dt + dd { font-size: 1.6rem; font-weight: 700; line-height: 1.3; }
 .dd-notice { border-left: .45rem solid #f2a900;
   background: color-mix(in srgb, #f2a900 13%, transparent); }
