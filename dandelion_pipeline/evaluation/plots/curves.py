@@ -1,6 +1,7 @@
 """ROC and precision-recall curves: what other thresholds would give."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -46,7 +47,7 @@ def roc_and_precision_recall(
     return png(figure)
 
 
-def _finish(axes: Axes, x: str, y: str, legend: str) -> None:
+def _finish(axes: Axes, x: str, y: str, legend: Literal["lower left", "lower right"]) -> None:
     axes.set(xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_aspect("equal")
     tidy(axes)

@@ -175,7 +175,14 @@ def test_every_page_can_be_reached_and_shows_its_content(
     expect(browser_page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=30_000)
     expect(browser_page.get_by_text("since the API started").first).to_be_visible()
     wait_until_drawn(browser_page)
-    browser_page.get_by_role("radio", name="Français").click()
+    language = browser_page.get_by_role("radio", name="Français")
+    choice, title = (
+        place.bounding_box() for place in (language, browser_page.get_by_role("heading", level=1))
+    )
+    assert choice is not None
+    assert title is not None
+    assert choice["y"] + choice["height"] <= title["y"]  # at the top, where people look for it
+    language.click()
     expect(browser_page.get_by_role("heading", name="Supervision")).to_be_visible()
     wait_until_drawn(browser_page)
     browser_page.get_by_role("link", name="Prédiction").click()

@@ -70,6 +70,11 @@ def test_the_page_says_how_good_the_model_is_and_what_it_mistakes(
     for count in ("29", "28", "1", "2"):
         assert f">{count}</td>" in shown
     assert "predicted dandelion" in shown
+    sections = ["Evaluation", "Data", "Provenance", "Comparison with the champion"]
+    assert [header.value for header in page.header] == [*sections, "Release history"]
+    parts = ["Recall and precision", "Confusion matrix", "Reliability"]
+    assert [header.value for header in page.subheader] == parts
+    assert shown.count("dd-under") == 5 + 3  # each says below its term what it means
     assert '<th scope="col">zeroth</th>' in shown
     assert ">4</td><td>1</td>" in shown
     assert len(page.get("vega_lite_chart")) == 1
