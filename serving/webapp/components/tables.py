@@ -92,8 +92,8 @@ def _release(release: ReleasedModel) -> str:
     forced = ", " + gettext("forced past the gate") if release.forced else ""
     how = f"{release.who} ({_action(release)}{forced})"
     cells = (date(release.when), accuracy, how, release.why)
-    told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row">{version}</th>{told}</tr>'
+    columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row">{version}</th>{columns}</tr>'
 
 
 def confusion_table(details: ModelDetails) -> str:
