@@ -102,7 +102,7 @@ def test_the_page_for_monitoring_is_accessible(webapp: WebApp, page: Page) -> No
         while not client.activity().minutes:
             page.wait_for_timeout(100)
     page.goto(f"{webapp.url}/live")
-    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(3)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(3, timeout=30_000)
     wait_until_drawn(page)
     page.get_by_text("Values as a table").click()
     assert_accessible(page)
