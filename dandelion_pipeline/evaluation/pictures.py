@@ -1,4 +1,4 @@
-"""All that is to be seen of an evaluation, as picture files."""
+"""The plots and photos of an evaluation, as picture files."""
 
 from collections.abc import Sequence
 
@@ -28,19 +28,21 @@ SLICES = "slices.png"
 WORST_MISTAKES = "worst_mistakes.jpeg"
 GRAD_CAM = "grad_cam.jpeg"
 
-SAYS = {
-    CONFUSION_MATRIX: "Test photos by given and predicted label",
-    CURVES: "ROC and precision-recall curves of each class against the rest",
-    RELIABILITY: "Accuracy over confidence, before and after temperature scaling",
-    SLICES: "Accuracy by brightness, size, format, origin and day, with 95 % intervals",
-    WORST_MISTAKES: "The photos that the model is surest about and wrong",
-    GRAD_CAM: "Where the network finds what it says (Grad-CAM): mistakes, then photos that it gets "
-    "right, from unsure to sure",
+CAPTIONS = {
+    CONFUSION_MATRIX: "Confusion matrix: test photos by given and predicted label",
+    CURVES: "ROC and precision-recall curves: each class against the rest, at every threshold",
+    RELIABILITY: "Reliability: accuracy over confidence, before and after temperature scaling",
+    SLICES: "Slices: accuracy by brightness, size, format, origin and day, with 95 % intervals",
+    WORST_MISTAKES: "Worst mistakes: wrong predictions with the highest confidence",
+    GRAD_CAM: "Grad-CAM: the parts of a photo that speak for the prediction; mistakes first, then "
+    "correct predictions, from least to most confident",
 }
 """What each picture shows, in the order in which people look at them."""
 
 _MOST_MISTAKES = 16
-_EXPLAINED = 4  # photos that are got wrong, and as many that are got right
+_EXPLAINED = 4  # photos that are predicted wrong, and as many that are predicted right
+
+_LONGEST_PREDICTED = 14  # letters of a class that fit beside its probability
 
 Chosen = npt.NDArray[np.intp]
 
@@ -48,7 +50,7 @@ Chosen = npt.NDArray[np.intp]
 def evaluation_pictures(
     store: Store, model: TrainedModel, scores: pa.Table, metrics: Metrics
 ) -> dict[str, bytes]:
-    """Draw what can be drawn of a model's answers; what there is nothing of is left out.
+    """Draw a model's predictions; pictures that would be empty are left out.
 
     Args:
         store: where the test photos lie.
@@ -57,7 +59,7 @@ def evaluation_pictures(
         metrics: as made of them by `scores.measure_both`.
 
     Returns:
-        Files by name, in the order of `SAYS`.
+        Files by name, in the order of `CAPTIONS`.
     """
     classes, rows = model.record.classes, challenger_rows(scores)
     labels, probabilities = answers(rows, classes)
@@ -77,31 +79,32 @@ def evaluation_pictures(
 def _of_photos(
     store: Store, model: TrainedModel, rows: pa.Table, labels: Labels, probabilities: Floats
 ) -> dict[str, bytes]:
-    wrong, right = worst_first(labels, probabilities), spread(labels, probabilities, _EXPLAINED)
-    shown = np.concatenate([wrong[:_MOST_MISTAKES], right])
+    wrong = worst_first(labels, probabilities)
+    correct = spread(labels, probabilities, _EXPLAINED)
+    shown = np.concatenate([wrong[:_MOST_MISTAKES], correct])
     contents = read_photos(store, rows["sha256"].take(pa.array(shown)).to_pylist())
     preprocessing = model.record.preprocessing
     photos = [pixels_of(data, preprocessing) for data in contents]
     captions = [_caption(rows, labels, probabilities, model.record.classes, i) for i in shown]
     tiles = [
-        plots.Tile(pixels, caption, right=bool(probabilities[i].argmax() == labels[i]))
+        plots.Tile(pixels, caption, correct=bool(probabilities[i].argmax() == labels[i]))
         for pixels, caption, i in zip(photos, captions, shown, strict=True)
     ]
-    mistakes, others = tiles[: len(tiles) - len(right)], tiles[len(tiles) - len(right) :]
+    mistakes, others = tiles[: len(tiles) - len(correct)], tiles[len(tiles) - len(correct) :]
     pictures = {WORST_MISTAKES: plots.tiles(mistakes)} if mistakes else {}
     if model.record.architecture == ARCHITECTURE:
-        asked = np.concatenate([wrong[:_EXPLAINED], right])
-        explained = [*mistakes[:_EXPLAINED], *others]
-        pictures[GRAD_CAM] = _explained(model, explained, probabilities[asked].argmax(axis=1))
+        rows_explained = np.concatenate([wrong[:_EXPLAINED], correct])
+        predicted = probabilities[rows_explained].argmax(axis=1)
+        pictures[GRAD_CAM] = _explained(model, [*mistakes[:_EXPLAINED], *others], predicted)
     return pictures
 
 
-def _explained(model: TrainedModel, shown: Sequence[plots.Tile], said: Labels) -> bytes:
+def _explained(model: TrainedModel, shown: Sequence[plots.Tile], predicted: Labels) -> bytes:
     pixels = np.stack([tile.pixels for tile in shown])
-    heats = grad_cam(_network(model), model.record.preprocessing, pixels, said)
+    heats = grad_cam(_network(model), model.record.preprocessing, pixels, predicted)
     return plots.tiles(
         [
-            plots.Tile(tile.pixels, tile.caption, tile.right, heat)
+            plots.Tile(tile.pixels, tile.caption, tile.correct, heat)
             for tile, heat in zip(shown, heats, strict=True)
         ]
     )
@@ -114,24 +117,25 @@ def _network(model: TrainedModel) -> nn.Module:
 
 
 def worst_first(labels: Labels, probabilities: Floats) -> Chosen:
-    """The rows that are got wrong, those first whose given label seems least likely."""
+    """The rows that are predicted wrong, those with the least likely given label first."""
     given = probabilities[np.arange(len(labels)), labels]
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(given[wrong], kind="stable")]
 
 
 def spread(labels: Labels, probabilities: Floats, most: int) -> Chosen:
-    """Some rows that are got right, from the least to the most sure, evenly apart."""
-    right = np.flatnonzero(probabilities.argmax(axis=1) == labels)
-    ordered = right[np.argsort(probabilities[right].max(axis=1), kind="stable")]
-    places = np.linspace(0, len(right) - 1, min(most, len(right))).round().astype(np.intp)
+    """Some rows that are predicted right, from least to most confident, evenly apart."""
+    correct = np.flatnonzero(probabilities.argmax(axis=1) == labels)
+    ordered = correct[np.argsort(probabilities[correct].max(axis=1), kind="stable")]
+    places = np.linspace(0, len(correct) - 1, min(most, len(correct))).round().astype(np.intp)
     return ordered[places]
 
 
 def _caption(
     rows: pa.Table, labels: Labels, probabilities: Floats, classes: Sequence[str], i: int
 ) -> str:
-    said = int(probabilities[i].argmax())
+    predicted = int(probabilities[i].argmax())
     name = rows["name"][i].as_py() or rows["sha256"][i].as_py()[:12]
-    given = f"given {plain(classes[labels[i]])}\n" if said != labels[i] else ""
-    return f"{plain(name)}\n{given}said {plain(classes[said], 18)} {probabilities[i, said]:.1%}"
+    given = f"given {plain(classes[labels[i]])}\n" if predicted != labels[i] else ""
+    label, share = plain(classes[predicted], _LONGEST_PREDICTED), probabilities[i, predicted]
+    return f"{plain(name)}\n{given}predicted {label} {share:.1%}"

@@ -126,7 +126,7 @@ def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origi
             served_because=record.served_because,
             temperatures=record.temperatures,
             golden=record.golden,
-            training={**record.config.model_dump(), "best_epoch": record.best_epoch},
+            training=record.config.model_dump(),
             files=digests(model.bundle_files()),
             **asdict(origin),
         )

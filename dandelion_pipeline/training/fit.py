@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from dandelion_pipeline.dataset.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
 from dandelion_pipeline.errors import BundleError
@@ -53,7 +53,6 @@ class TrainingRecord(BaseModel):
     preprocessing: Preprocessing
     data: DataSummary
     config: TrainingConfig
-    best_epoch: int
     history: list[EpochMetrics]
     seconds: float
     torch_version: str
@@ -78,6 +77,19 @@ class TrainingRecord(BaseModel):
 
     choices: Choices | None = None
     """What ``auto`` came to; None in records of when there was nothing to choose."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_best_epoch(cls, document: object) -> object:
+        """Records of before named the last round twice."""
+        if isinstance(document, dict):
+            document.pop("best_epoch", None)
+        return document
+
+    @property
+    def rounds(self) -> int:
+        """Epochs or rounds that were trained; the weights are those after the last one."""
+        return len(self.history)
 
     @property
     def served_in_words(self) -> str:
@@ -195,7 +207,6 @@ def _record(
         preprocessing=config.preprocessing,
         data=data,
         config=TrainingConfig.model_validate(config.model_dump()),
-        best_epoch=training.epoch,
         history=training.history,
         seconds=seconds,
         torch_version=torch.__version__,

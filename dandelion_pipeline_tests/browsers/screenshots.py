@@ -35,7 +35,7 @@ def webapp(folder: Path) -> None:
     with chromium_page(_WIDTH, 900) as page:
         page.goto(WEBAPP)
         drop_photo(page, picture("dandelion", 101), "dandelion.jpg")
-        page.get_by_text("Show what the model looked at").click()
+        page.get_by_text("Occlusion map").click()
         page.locator(".dd-caption").wait_for()
         shoot(page, folder / "webapp.png")
         page.goto(f"{WEBAPP}/model")
@@ -47,7 +47,7 @@ def webapp(folder: Path) -> None:
 
 
 def visit(minutes: int) -> None:
-    """Ask for some photos a minute, so that there is something to see on the page "Live"."""
+    """Ask for some photos a minute, so that there is something to see on the page "Monitoring"."""
     chance = random.Random(1)  # noqa: S311  for a picture
     with Client(API) as client:
         for minute in range(minutes):

@@ -9,11 +9,11 @@ from PIL import Image
 from dandelion_pipeline.evaluation import plots
 from dandelion_pipeline.evaluation.metrics import measure, prediction_table
 from dandelion_pipeline.evaluation.pictures import (
+    CAPTIONS,
     CONFUSION_MATRIX,
     CURVES,
     GRAD_CAM,
     RELIABILITY,
-    SAYS,
     WORST_MISTAKES,
     evaluation_pictures,
     spread,
@@ -44,7 +44,7 @@ def test_everything_is_drawn_as_the_file_that_its_name_says(
     pictures, metrics = drawn(small_store, small_dataset, untrained_model(small_dataset))
     assert metrics.accuracy < 1
     assert list(pictures) == [CONFUSION_MATRIX, CURVES, RELIABILITY, WORST_MISTAKES, GRAD_CAM]
-    assert set(pictures) <= set(SAYS)
+    assert set(pictures) <= set(CAPTIONS)
     for name, data in pictures.items():
         with Image.open(io.BytesIO(data)) as image:
             assert image.format == name.split(".")[1].upper()

@@ -44,7 +44,6 @@ def challenger(
             snapshot=sha256_hex(parquet_bytes(dataset)),
         ),
         config=TINY,
-        best_epoch=1,
         history=[],
         seconds=1.0,
         torch_version="none",

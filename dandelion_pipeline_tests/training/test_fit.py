@@ -43,7 +43,7 @@ def test_every_epoch_is_validated_and_reported(
 
 
 def test_what_the_schedule_ends_with_is_kept(model: TrainedModel) -> None:
-    assert model.record.best_epoch == TINY.epochs
+    assert model.record.rounds == TINY.epochs
 
 
 def test_the_served_file_and_the_weights_are_the_same_model(model: TrainedModel) -> None:
@@ -141,6 +141,13 @@ def test_a_model_knows_what_it_was_trained_on(model: TrainedModel) -> None:
 
 def test_a_trained_model_reads_back_from_its_files(model: TrainedModel) -> None:
     assert TrainedModel.from_files(model.bundle_files()) == model
+
+
+def test_a_record_that_names_its_last_round_twice_reads_back_too(model: TrainedModel) -> None:
+    files = model.bundle_files()
+    older = {**json.loads(files[TRAINING_FILE]), "best_epoch": TINY.epochs}
+    read = TrainedModel.from_files({**files, TRAINING_FILE: json.dumps(older).encode()})
+    assert read.record == model.record
 
 
 def test_altered_weights_are_found_before_anybody_uses_them(model: TrainedModel) -> None:

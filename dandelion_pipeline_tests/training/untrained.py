@@ -27,7 +27,6 @@ def untrained_model(dataset: pa.Table, *, architecture: str = ARCHITECTURE) -> T
         preprocessing=TINY.preprocessing,
         data=DataSummary(hash=info.hash, is_sample=info.is_sample, counts=info.counts),
         config=TINY,
-        best_epoch=1,
         history=[],
         seconds=75.0,
         torch_version="none",

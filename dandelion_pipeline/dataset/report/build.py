@@ -68,11 +68,11 @@ def write_report(
 
 
 def _near_duplicates(store: Store, photos: pa.Table) -> str:
-    """How near-duplicates of the last day were told, and why; empty if that is not known."""
+    """How near-duplicates of the last day were decided, and why; empty if that is not known."""
     day = pc.max(photos["day"]).as_py()
     found = day and last_table(store, layout.table(CLEAN_IMAGES, day))
-    told = near_duplicates_of(found) if found else {}
-    return f"Near-duplicates ({told['decision']}): {told['reason']}." if told else ""
+    decided = near_duplicates_of(found) if found else {}
+    return f"Near-duplicates ({decided['decision']}): {decided['reason']}." if decided else ""
 
 
 def _with_sizes(used: pa.Table, photos: pa.Table) -> pa.Table:

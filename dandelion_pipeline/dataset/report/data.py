@@ -18,12 +18,12 @@ PHOTOS = pa.schema(
         pa.field("suggested_label", pa.string()),
     ]
 )
-"""A photo that is used. Its label quality is from 0 (surely wrong) to 1, or null: not judged."""
+"""A photo that is used. Its label quality is from 0 (surely wrong) to 1, or null if unknown."""
 
 REJECTED = pa.schema(
     [pa.field(name, pa.string(), nullable=False) for name in ("key", "day", "reason", "detail")]
 )
-"""A file that is no photo."""
+"""A file that is not a readable photo."""
 
 Thumbnails = Callable[[Sequence[str]], Mapping[str, bytes]]
 """Small JPEG files by sha256; a photo that cannot be had is not among them."""
@@ -31,7 +31,7 @@ Thumbnails = Callable[[Sequence[str]], Mapping[str, bytes]]
 
 @dataclass(frozen=True)
 class DataReport:
-    """A data set, what was left out of it, and what was found out about it."""
+    """A data set, what was excluded from it, and what was measured of it."""
 
     data_hash: str
     """`DatasetInfo.hash`."""
@@ -63,7 +63,7 @@ class DataReport:
     """Groups of the user's own that hold photos in use."""
 
     near_duplicates: str
-    """How near-duplicates were told, and why; empty if that is not known."""
+    """How near-duplicates were decided, and why; empty if that is not known."""
 
     thumbnails: Thumbnails
     """Called once, with the photos that the page shows: 160 pixels are enough."""

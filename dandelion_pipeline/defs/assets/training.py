@@ -13,7 +13,7 @@ from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import TRAINING_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
 from dandelion_pipeline.evaluation import plots
-from dandelion_pipeline.evaluation.pictures import SAYS, evaluation_pictures
+from dandelion_pipeline.evaluation.pictures import CAPTIONS, evaluation_pictures
 from dandelion_pipeline.evaluation.scores import measure_both, score
 from dandelion_pipeline.release.manifest import Metrics
 from dandelion_pipeline.storage import layout
@@ -54,7 +54,8 @@ def trained_model(
         )
         record = model.record
         context.log.info(f"served in {record.served_in_words}")
-        curves = plots.learning_curves(record.history, record.best_epoch)
+        unit = record.plan.unit if record.plan else "epoch"
+        curves = plots.learning_curves(record.history, unit)
         mlflow.log_plot(curves, "learning_curves.png")
         mlflow.set_tags(
             {
@@ -65,17 +66,17 @@ def trained_model(
             }
         )
     reporter.on_end(record.history)
-    kept = record.history[record.best_epoch - 1]
+    last = record.history[-1]
     context.add_output_metadata(
         {
-            "rounds": kept.epoch,
-            "steps": kept.epoch * record.plan.steps_per_round if record.plan else None,
+            "rounds": last.epoch,
+            "steps": last.epoch * record.plan.steps_per_round if record.plan else None,
             "choices": record.choices.sentences() if record.choices else [],
-            "validation_accuracy": kept.validation_accuracy,
+            "validation_accuracy": last.validation_accuracy,
             "seconds": record.seconds,
             "is_sample": record.data.is_sample,
             "served_in": record.served_in_words,
-            "learning_curves": picture(curves, "png", "loss and accuracy by round"),
+            "learning_curves": picture(curves, "png", f"loss and accuracy by {unit}"),
             **mlflow.metadata,
         }
     )
@@ -146,7 +147,9 @@ def _figures(metrics: Metrics) -> dict[str, float]:
 
 def _shown(pictures: Mapping[str, bytes]) -> dict[str, dg.MarkdownMetadataValue]:
     names = {name: name.split(".") for name in pictures}
-    return {stem: picture(pictures[name], kind, SAYS[name]) for name, (stem, kind) in names.items()}
+    return {
+        stem: picture(pictures[name], kind, CAPTIONS[name]) for name, (stem, kind) in names.items()
+    }
 
 
 class _Reporter:

@@ -1,4 +1,4 @@
-"""The model card: what a model is for, what it was made from, and how it fares, as measured."""
+"""The model card: intended use, data, training, evaluation and limitations of a model."""
 
 from dandelion_pipeline.evaluation.card.files import with_card
 

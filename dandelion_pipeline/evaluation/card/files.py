@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from dandelion_pipeline.evaluation.card.facts import Card
+from dandelion_pipeline.evaluation.card.limitations import Card
 from dandelion_pipeline.evaluation.card.page import card_markdown, card_page
 from dandelion_pipeline.evaluation.pictures import evaluation_pictures
 from dandelion_pipeline.release.bundle import digests
@@ -39,8 +39,8 @@ def with_card(store: Store, model: TrainedModel, scores: pa.Table, draft: Manife
     pictures = evaluation_pictures(store, model, scores, settled.metrics)
     card = Card(settled, model.record, pictures)
     made = {CARD_MARKDOWN: card_markdown(card), CARD_HTML: card_page(card)}
-    kept = {name: _first(store, draft.version, name, data) for name, data in made.items()}
-    files = settled.files | digests({EVALUATION_FILE: measured, **kept})
+    written = {name: _first(store, draft.version, name, data) for name, data in made.items()}
+    files = settled.files | digests({EVALUATION_FILE: measured, **written})
     return settled.model_copy(update={"files": dict(sorted(files.items()))})
 
 

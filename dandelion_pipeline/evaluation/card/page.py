@@ -9,8 +9,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from dandelion_pipeline.dataset.dataset import SPLITS
-from dandelion_pipeline.evaluation.card.facts import Card, percent
-from dandelion_pipeline.evaluation.pictures import SAYS
+from dandelion_pipeline.evaluation.card.limitations import Card, percent
+from dandelion_pipeline.evaluation.pictures import CAPTIONS
 from dandelion_pipeline.html_pages.environment import brief, legible, page_environment
 from dandelion_pipeline.release.manifest import Interval
 from dandelion_pipeline.storage import layout
@@ -29,7 +29,7 @@ def card_page(card: Card) -> bytes:
         name: f"data:image/{name.rsplit('.', 1)[1]};base64,{base64.b64encode(data).decode()}"
         for name, data in card.pictures.items()
     }
-    return template.render(**_given(card), pictures=pictures, says=SAYS).encode()
+    return template.render(**_given(card), pictures=pictures, captions=CAPTIONS).encode()
 
 
 def card_markdown(card: Card) -> bytes:
@@ -45,8 +45,8 @@ def _given(card: Card) -> dict[str, object]:
         "metrics": manifest.metrics,
         "calibration": manifest.metrics.calibration,
         "record": record,
-        "kept": record.history[record.best_epoch - 1] if record.history else None,
-        "limits": card.limits,
+        "last": record.history[-1] if record.history else None,
+        "limitations": card.limitations,
         "splits": SPLITS,
         "most_classes": _MOST_CLASSES,
         "totals": {
@@ -56,7 +56,7 @@ def _given(card: Card) -> dict[str, object]:
         "report": f"../../{layout.report(manifest.data.hash)}",
         "photos_compared": "the same photos"
         if manifest.metrics.compared_photos is None
-        else f"the {manifest.metrics.compared_photos} test photos that neither has seen",
+        else f"the {manifest.metrics.compared_photos} test photos that neither was trained on",
         "took": str(timedelta(seconds=round(record.seconds))),
     }
 

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from dandelion_pipeline.evaluation.plots.canvas import plain, png
+from dandelion_pipeline.evaluation.plots.canvas import heading, plain, png
 from dandelion_pipeline.release.manifest import Metrics
 
 MOST_CLASSES = 20
 """Of more, those with the most mistakes are drawn: 100 classes took 3.5 GiB of memory and a picture
-of 9,000 pixels, in which nobody finds anything."""
+of 9,000 pixels, which nobody can read."""
 
 
 def confusion_matrix(metrics: Metrics, classes: Sequence[str]) -> bytes:
@@ -26,12 +26,11 @@ def confusion_matrix(metrics: Metrics, classes: Sequence[str]) -> bytes:
     names, ticks = [plain(classes[i]) for i in shown], range(len(shown))
     axes.set_xticks(ticks, names, rotation=30, ha="right")
     axes.set_yticks(ticks, names)
-    axes.set(xlabel="predicted", ylabel="given label")
+    axes.set(xlabel="predicted label", ylabel="given label")
     some = len(shown) < len(classes)
     which = f"\nthe {len(shown)} of {len(classes)} classes with the most mistakes" if some else ""
-    axes.set_title(
-        f"{metrics.accuracy:.1%} of {metrics.test_photos} test photos{which}", fontsize=10
-    )
+    share = f"accuracy {metrics.accuracy:.1%} on {metrics.test_photos} test photos"
+    heading(axes, "Confusion matrix", f"what it takes for what\n{share}{which}")
     most = int(part.max())
     for i, row in enumerate(part):
         for j, count in enumerate(row):
@@ -41,7 +40,7 @@ def confusion_matrix(metrics: Metrics, classes: Sequence[str]) -> bytes:
 
 
 def worst_classes(confusion: npt.NDArray[np.int_]) -> Sequence[int]:
-    """The classes that are mistaken, or taken for others, most often, in their order."""
-    mistakes = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * confusion.diagonal()
-    worst = np.argsort(-mistakes, kind="stable")[:MOST_CLASSES]
+    """The classes with the most errors, as given or as predicted label, in their order."""
+    errors = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * confusion.diagonal()
+    worst = np.argsort(-errors, kind="stable")[:MOST_CLASSES]
     return sorted(worst.tolist())

@@ -1,12 +1,13 @@
-"""What other thresholds would give: ROC and precision-recall curves."""
+"""ROC and precision-recall curves: what other thresholds would give."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from dandelion_pipeline.evaluation.plots.canvas import GREY, plain, png, tidy
+from dandelion_pipeline.evaluation.plots.canvas import GREY, heading, plain, png, tidy
 from dandelion_pipeline.release.manifest import Metrics
 from dandelion_pipeline.statistics.calibration import Floats, Labels
 
@@ -16,7 +17,7 @@ _MOST_CURVES = 10
 def roc_and_precision_recall(
     metrics: Metrics, classes: Sequence[str], labels: Labels, probabilities: Floats
 ) -> bytes:
-    """Each class against the rest; of many classes the ten that are told apart worst.
+    """Each class against the rest; of many classes the ten with the lowest ROC AUC.
 
     Args:
         metrics: their areas.
@@ -30,23 +31,25 @@ def roc_and_precision_recall(
     known = sorted((area, i) for i, area in areas.items() if area is not None)
     shown = [i for _, i in known[:_MOST_CURVES]]
     for i in sorted(shown):
-        figures, name = metrics.per_class[classes[i]], plain(classes[i])
+        scores, name = metrics.per_class[classes[i]], plain(classes[i])
         is_class, chances = labels == i, probabilities[:, i]
         false, true, _ = roc_curve(is_class, chances)
-        roc.plot(false, true, label=f"{name}: area {figures.roc_auc:.3f}")
+        roc.plot(false, true, label=f"{name}: AUC {scores.roc_auc:.3f}")
         precision, recall, _ = precision_recall_curve(is_class, chances)
         precision_recall.step(
-            recall, precision, where="post", label=f"{name}: area {figures.average_precision:.3f}"
+            recall, precision, where="post", label=f"{name}: AP {scores.average_precision:.3f}"
         )
-    roc.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="by chance: area 0.5")
-    _label(roc, "ROC, a class against the rest", "false positives", "true positives")
-    _label(precision_recall, "Precision and recall", "recall", "precision")
+    roc.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="chance: AUC 0.5")
+    heading(roc, "ROC curves", "each class against the rest, at every threshold")
+    heading(precision_recall, "Precision-recall curves", "precision at each share that is found")
+    _finish(roc, "false positive rate", "true positive rate (recall)", "lower right")
+    _finish(precision_recall, "recall", "precision", "lower left")
     return png(figure)
 
 
-def _label(axes: Axes, title: str, x: str, y: str) -> None:
-    axes.set(title=title, xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+def _finish(axes: Axes, x: str, y: str, legend: Literal["lower left", "lower right"]) -> None:
+    axes.set(xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_aspect("equal")
     tidy(axes)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower right" if "ROC" in title else "lower left", fontsize=8)
+        axes.legend(loc=legend, fontsize=8)

@@ -1,37 +1,42 @@
-"""Whether probabilities mean what they say."""
+"""Reliability diagram: whether the model is as often right as it is confident."""
 
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dandelion_pipeline.evaluation.plots.canvas import GREEN, GREY, ORANGE, png, tidy
+from dandelion_pipeline.evaluation.plots.canvas import (
+    GREEN,
+    GREY,
+    ORANGE,
+    QUIET,
+    heading,
+    png,
+    tidy,
+)
 from dandelion_pipeline.release.manifest import Calibration, CalibrationBin
 
 
 def reliability_plot(calibration: Calibration, temperature: float) -> bytes:
     """Accuracy over confidence, before and after temperature scaling; bars are 95 % intervals."""
-    figure = Figure(figsize=(9, 4.4), layout="constrained")
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure.suptitle("Reliability: is it as often right as it is confident?", fontweight="bold")
     before, after = figure.subplots(1, 2, sharey=True)
     lowest = min(part.confidence for part in (*calibration.bins, *calibration.bins_before))
-    for axes, bins, color, title in (
-        (before, calibration.bins_before, ORANGE, f"Before: error {calibration.ece_before:.3f}"),
-        (
-            after,
-            calibration.bins,
-            GREEN,
-            f"As served, at temperature {temperature:.2f}: error {calibration.ece:.3f}",
-        ),
+    served = f"As served (temperature {temperature:.2f})"
+    for axes, bins, color, title, error in (
+        (before, calibration.bins_before, ORANGE, "Before calibration", calibration.ece_before),
+        (after, calibration.bins, GREEN, served, calibration.ece),
     ):
         _draw(axes, bins, color)
-        axes.set(title=title, xlabel="confidence", xlim=(min(0.5, lowest) - 0.02, 1.02))
-        axes.title.set_fontsize(10)
+        heading(axes, title, f"expected calibration error {error:.3f}")
+        axes.set(xlabel="confidence", xlim=(min(0.5, lowest) - 0.02, 1.02))
     before.set(ylabel="accuracy", ylim=(-0.02, 1.02))
     figure.supxlabel(
-        f"By chance alone, true probabilities would show {calibration.ece_by_chance:.3f} "
-        f"on so few photos",
+        "On so few photos, a perfectly calibrated model would show "
+        f"{calibration.ece_by_chance:.3f} by chance",
         fontsize=9,
-        color=GREY,
+        color=QUIET,
     )
     return png(figure)
 
@@ -46,8 +51,8 @@ def _draw(axes: Axes, bins: Sequence[CalibrationBin], color: str) -> None:
         color=color,
         marker="o",
         linestyle="none",
-        label="bins of equally many photos",
+        label="bins of equal size, 95 % intervals",
     )
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="true probabilities")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect calibration")
     tidy(axes)
     axes.legend(loc="lower right", fontsize=8)

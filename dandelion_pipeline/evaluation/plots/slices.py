@@ -1,15 +1,15 @@
-"""Where the model is weak."""
+"""Accuracy by slice: where the model is weak."""
 
 from matplotlib.figure import Figure
 
-from dandelion_pipeline.evaluation.plots.canvas import GREEN, GREY, RED, plain, png, tidy
+from dandelion_pipeline.evaluation.plots.canvas import GREEN, GREY, RED, heading, plain, png, tidy
 from dandelion_pipeline.release.manifest import Metrics
 
 
 def slices_plot(metrics: Metrics) -> bytes:
-    """Accuracy of each slice with its interval; red where all of it is under the whole's."""
+    """Accuracy of each slice with its interval; red where all of it is below the whole's."""
     rows = metrics.slices[::-1]
-    figure = Figure(figsize=(8, 1.2 + 0.3 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(8, 1.6 + 0.3 * len(rows)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(metrics.accuracy, color=GREY, linestyle=":", label="all test photos")
     for y, row in enumerate(rows):
@@ -20,6 +20,8 @@ def slices_plot(metrics: Metrics) -> bytes:
     names = [f"{row.by}: {plain(row.name)}  ({row.photos:,})" for row in rows]
     axes.set_yticks(range(len(rows)), names)
     axes.set(xlabel="accuracy, with 95 % intervals", xlim=(-0.02, 1.02))
+    weak = "red: the whole interval is below the accuracy of all test photos"
+    heading(axes, "Accuracy by slice", weak)
     axes.set_ylim(-0.7, len(rows) - 0.3)
     tidy(axes)
     axes.legend(loc="lower left", fontsize=8)

@@ -1,4 +1,4 @@
-"""Photos in a grid, with what is to be said of each."""
+"""Photos in a grid, each with its caption."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Tile:
     caption: str
     """Lines of text; names in it went through `canvas.plain`."""
 
-    right: bool
-    """Whether the model is right about it, which gives the caption its colour."""
+    correct: bool
+    """Whether the prediction is correct, which gives the caption its colour."""
 
     heat: npt.NDArray[np.float64] | None = None
     """Where the model looks, from 0 to 1, shape ``(H, W)``: shown beside the photo."""
@@ -39,7 +39,7 @@ def tiles(shown: Sequence[Tile]) -> bytes:
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subfigures(rows, columns, squeeze=False)
     for tile, part in zip(shown, grid.flat, strict=False):
-        part.suptitle(tile.caption, fontsize=7.5, color=GREEN if tile.right else RED)
+        part.suptitle(tile.caption, fontsize=7.5, color=GREEN if tile.correct else RED)
         plain_photo, *beside = part.subplots(1, wide, squeeze=False)[0]
         plain_photo.imshow(tile.pixels)
         plain_photo.axis("off")

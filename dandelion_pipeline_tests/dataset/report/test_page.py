@@ -164,7 +164,7 @@ def test_suspects_come_with_commands_and_the_most_doubtful_first() -> None:
     keep = [f'dandelion images keep {sha256(number)[:12]} --reason "…"' for number in (4, 2)]
     assert says.index(keep[0]) < says.index(keep[1])
     assert sha256(1)[:12] not in says
-    assert "label quality 0.100, in validation" in says
+    assert "label quality 0.100, split validation" in says
     command = says[says.index(f"dandelion images relabel {sha256(2)[:12]}") :]
     assert shlex.split(command)[:5][-1] == "it's; rm -rf ~"
 
@@ -192,7 +192,7 @@ def test_label_conflicts_classes_left_out_and_groups_of_the_users_own_are_shown(
     )
     says = seen.sections["conflicts"]
     assert "2 photos , group a" in says
-    assert says.count("identical: left out") == 1
+    assert says.count("identical: excluded") == 1
     assert "thistle : 2 photos in 1 group" in seen.sections["classes"]
     assert "label conflicts 2" in seen.sections["summary"]
     assert "your own groups 12" in seen.sections["summary"]

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from markdown_it import MarkdownIt
 
-from dandelion_pipeline.evaluation.card.facts import Card
+from dandelion_pipeline.evaluation.card.limitations import Card
 from dandelion_pipeline.evaluation.card.page import card_markdown, card_page
-from dandelion_pipeline.evaluation.pictures import SAYS, evaluation_pictures
+from dandelion_pipeline.evaluation.pictures import CAPTIONS, evaluation_pictures
 from dandelion_pipeline.evaluation.scores import measure_both, score
 from dandelion_pipeline.release.bundle import digests
 from dandelion_pipeline.release.manifest import Interval, Manifest, Metrics, SliceMetrics
@@ -107,7 +107,7 @@ def test_the_page_needs_nothing_else_and_shows_every_picture(card: Card) -> None
     assert page.tags.count("img") == len(card.pictures) > 4
     outside = [r for r in page.refers if not r.startswith(("data:image/", "#", "../../reports/"))]
     assert not outside
-    assert set(card.pictures) <= set(SAYS)
+    assert set(card.pictures) <= set(CAPTIONS)
     assert len(card_page(card)) < 2_000_000
 
 
@@ -139,15 +139,15 @@ def test_markdown_tables_have_as_many_cells_in_each_row(card: Card) -> None:
 def test_the_sample_is_named_as_such(card: Card) -> None:
     assert card.manifest.data.is_sample
     assert b"**Sample:**" in card_markdown(card)
-    assert b"knows nothing" in card_page(card)
+    assert b"knows nothing about real ones" in card_page(card)
     real = card.manifest.data.model_copy(update={"is_sample": False})
     other = Card(card.manifest.model_copy(update={"data": real}), card.record, {})
     assert b"Sample" not in card_markdown(other)
     assert b"Sample:" not in card_page(other)
 
 
-def limits_of(card: Card, **metrics: object) -> str:
-    return " ".join(changed(card, **metrics).limits)
+def limitations_of(card: Card, **metrics: object) -> str:
+    return " ".join(changed(card, **metrics).limitations)
 
 
 def a_slice(interval: Interval) -> SliceMetrics:
@@ -157,9 +157,9 @@ def a_slice(interval: Interval) -> SliceMetrics:
 
 
 def test_a_slice_is_called_weak_when_its_interval_is_under_the_whole(card: Card) -> None:
-    weak = limits_of(card, accuracy=0.9, slices=[a_slice((0.3, 0.7))])
-    assert "weak where brightness is under 40: 50.0 % of 20 photos" in weak
-    unclear = limits_of(card, accuracy=0.9, slices=[a_slice((0.3, 0.95))])
+    weak = limitations_of(card, accuracy=0.9, slices=[a_slice((0.3, 0.7))])
+    assert "weak where brightness is under 40: its accuracy on 20 photos is 50.0 %" in weak
+    unclear = limitations_of(card, accuracy=0.9, slices=[a_slice((0.3, 0.95))])
     assert "weak where" not in unclear
     assert "shorter side, format, origin and day is not known" in unclear
 
@@ -168,9 +168,9 @@ def test_a_calibration_error_is_judged_by_what_chance_shows(card: Card) -> None:
     calibration = card.manifest.metrics.calibration
     assert calibration is not None
     off = calibration.model_copy(update={"ece": 0.2, "ece_at_most_by_chance": 0.1})
-    assert "not to be taken at their word" in limits_of(card, calibration=off)
+    assert "do not take its probabilities at face value" in limitations_of(card, calibration=off)
     fine = calibration.model_copy(update={"ece": 0.05, "ece_at_most_by_chance": 0.1})
-    assert "cannot be told from that of true probabilities" in limits_of(card, calibration=fine)
+    assert "is within chance" in limitations_of(card, calibration=fine)
 
 
 def test_the_weakest_class_and_the_most_frequent_mistake_are_named(card: Card) -> None:
@@ -180,8 +180,8 @@ def test_the_weakest_class_and_the_most_frequent_mistake_are_named(card: Card) -
             card.manifest.metrics.per_class.items(), (0.9, 0.4), strict=True
         )
     }
-    says = limits_of(card, per_class=per_class, confusion=[[9, 1], [6, 4]])
-    assert "weakest at grass: 40.0 %" in says
+    says = limitations_of(card, per_class=per_class, confusion=[[9, 1], [6, 4]])
+    assert "lowest recall is that of grass: it found 40.0 %" in says
     assert "grass taken for dandelion: 6 of 7" in says
 
 
@@ -197,7 +197,7 @@ def test_the_model_that_was_live_is_compared_on_the_same_photos(card: Card) -> N
         card_markdown(changed(card, **beside)).decode(),
         Elements(card_page(changed(card, **beside))).text,
     ):
-        assert "50.0 % right (40.0 % to 60.0 %)" in text
+        assert "accuracy was 50.0 % (40.0 % to 60.0 %)" in text
         assert re.search(r"11\s+photos\s+right", text)
 
 

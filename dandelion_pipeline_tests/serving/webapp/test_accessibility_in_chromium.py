@@ -45,22 +45,22 @@ def assert_accessible(page: Page) -> None:
     assert "heading-order" not in {one["id"] for one in found}
 
 
-def test_trying_a_photo_shuts_nobody_out(webapp: WebApp, page: Page) -> None:
+def test_the_page_for_predictions_is_accessible(webapp: WebApp, page: Page) -> None:
     page.goto(webapp.url)
     page.get_by_role("button", name="Picture 5").wait_for()
     assert_accessible(page)
     drop_photo(page, photo(YELLOW))
     page.locator(".dd-percent").wait_for()
     wait_until_drawn(page)
-    page.get_by_text("Show what the model looked at").click()
+    page.get_by_text("Occlusion map").click()
     page.locator(".dd-caption").wait_for()
-    summary = page.get_by_text("What it was made from")
+    summary = page.get_by_text("Data and provenance")
     expect(summary).to_have_count(1)  # while the page is drawn anew, the old one is there too
     wait_until_drawn(page)
     summary.click()
     assert_accessible(page)
     wait_until_drawn(page)
-    page.get_by_role("button", name="Send my answer").click()
+    page.get_by_role("button", name="Send feedback").click()
     page.get_by_text("Thank you").wait_for()
     assert_accessible(page)
     drop_photos(page, {"green.jpg": photo(GREEN), "broken.jpg": b"no photo"})
@@ -72,7 +72,7 @@ def test_trying_a_photo_shuts_nobody_out(webapp: WebApp, page: Page) -> None:
     assert_accessible(page)
 
 
-def test_the_page_about_the_model_shuts_nobody_out(webapp: WebApp, page: Page) -> None:
+def test_the_page_about_the_model_is_accessible(webapp: WebApp, page: Page) -> None:
     measured = metrics(
         champion_version="first",
         champion_accuracy=0.9,
@@ -88,23 +88,23 @@ def test_the_page_about_the_model_shuts_nobody_out(webapp: WebApp, page: Page) -
     page.goto(f"{webapp.url}/model")
     page.get_by_test_id("stVegaLiteChart").wait_for()
     wait_until_drawn(page)
-    page.get_by_text("The figures").click()
-    for toggle in ("Show the photos and their report", "Show the whole model card"):
+    page.get_by_text("Values as a table").click()
+    for toggle in ("Show the data report", "Show the model card"):
         wait_until_drawn(page)
         page.get_by_text(toggle).click()
         expect(page.locator("iframe")).to_have_count(1 + ("card" in toggle))
     assert_accessible(page)
 
 
-def test_the_page_about_what_goes_on_shuts_nobody_out(webapp: WebApp, page: Page) -> None:
+def test_the_page_for_monitoring_is_accessible(webapp: WebApp, page: Page) -> None:
     with Client(webapp.api_url) as client:
         client.predict(photo(YELLOW), "a.jpg")
         while not client.activity().minutes:
             page.wait_for_timeout(100)
     page.goto(f"{webapp.url}/live")
-    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(3)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(3, timeout=30_000)
     wait_until_drawn(page)
-    page.get_by_text("The figures").click()
+    page.get_by_text("Values as a table").click()
     assert_accessible(page)
 
 

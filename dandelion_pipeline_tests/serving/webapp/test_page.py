@@ -31,7 +31,7 @@ from dandelion_pipeline_tests.serving.webapp.conftest import (
     upload,
 )
 from serving.inference.batching import Batcher, Busy
-from serving.webapp import answers
+from serving.webapp import predictions
 from serving.webapp.components.pictures import preview
 from serving.webapp.examples import all_examples
 
@@ -43,7 +43,7 @@ def test_a_photo_gets_its_label_percentages_and_the_version(
     page = open_page(api)
     shown = upload(page, photo(YELLOW))
     assert '<p class="dd-label">dandelion</p>' in shown
-    assert f"{expected['confidence']:.1%} sure" in shown
+    assert f"Confidence: {expected['confidence']:.1%}" in shown
     for label, share in expected["probabilities"].items():
         assert f"<span>{label}</span><span>{share:.1%}</span>" in shown
     assert '<span class="dd-version">first</span>' in shown
@@ -55,9 +55,9 @@ def test_the_page_says_how_good_the_model_is(api: httpx.Client, open_page: OpenP
     shown = html(open_page(api))
     assert "dandelion or grass" in shown
     assert "95.0%" in shown
-    assert "right on 60 test photos" in shown
-    assert "<b>200</b>" in shown
-    assert "sample" not in shown
+    assert "share of 60 test photos that it got right" in shown
+    assert "<dt>Training photos</dt><dd>200</dd>" in shown
+    assert "Sample model" not in shown
 
 
 def test_a_sample_says_so_and_how_to_train_on_real_photos(
@@ -65,7 +65,7 @@ def test_a_sample_says_so_and_how_to_train_on_real_photos(
 ) -> None:
     publish(store, "sample", data=SAMPLE)
     shown = html(open_page(start_api()))
-    assert "This model is a sample" in shown
+    assert "Sample model" in shown
     assert "make run IMAGES=" in shown
     assert "generated test photos" in shown
 
@@ -74,7 +74,7 @@ def test_a_sample_says_so_and_how_to_train_on_real_photos(
     ("data", "words"),
     [
         (b"", "This file is empty"),
-        (b"just text", "This file is no photo that can be read"),
+        (b"just text", "This file is not a readable photo"),
         (photo()[:-300], "This photo is damaged"),
         (b"\xff" * 20_100_000, "20 MB is the limit"),
         (photo(size=5001, format="PNG"), "A JPEG may have 200 megapixels"),
@@ -132,7 +132,7 @@ def test_a_newer_model_that_cannot_be_loaded_is_mentioned(
     publish(store, "broken", b"no graph")
     wait_until(lambda: not api.get("/readyz").json()["current"])
     shown = html(open_page(api))
-    assert "This may not be the newest model" in shown
+    assert "This model may be outdated" in shown
     assert "model broken" in shown
 
 
@@ -159,7 +159,7 @@ def test_every_kind_of_photo_can_be_shown_beside_its_answer(
     target = io.BytesIO()
     Image.new(mode, (1600, 40)).save(target, "JPEG" if mode == "CMYK" else "PNG")
     page = open_page(api)
-    assert "sure" in upload(page, target.getvalue())
+    assert "Confidence: " in upload(page, target.getvalue())
     assert len(page.image) == 1
 
 
@@ -182,10 +182,10 @@ def test_what_the_model_looked_at_is_shown_on_request(
     publish(store, "first")
     api = start_api()
     page = open_page(api)
-    assert "Red is what speaks for" not in upload(page, photo((95, 120, 50)))
+    assert "Red parts speak for" not in upload(page, photo((95, 120, 50)))
     page.toggle[0].set_value(True)
     shown = html(fine(page.run()))
-    assert "Red is what speaks for grass" in shown
+    assert "Red parts speak for grass" in shown
     assert len(page.image) == 1
     fine(page.run())
     counted = 'dandelion_request_seconds_count{method="POST",route="/explain",status="200"} 1.0'
@@ -221,16 +221,16 @@ def test_every_example_is_a_generated_picture() -> None:
         assert is_sample(decode(data))
 
 
-def test_below_the_confidence_that_its_test_justifies_the_model_is_not_sure(
+def test_below_the_confidence_threshold_of_the_model_a_prediction_is_uncertain(
     store: Store, start_api: StartApi, open_page: OpenPage
 ) -> None:
     measured = calibration((0.6, 0.5), (0.999, 0.9), (1.0, 1.0))
     publish(store, "first", metrics=metrics(calibration=measured))
     page = open_page(start_api())
     shown = upload(page, photo((104, 120, 40)))  # neither yellow nor green
-    assert ">Not sure</p>" in shown
-    assert "maybe dandelion" in shown
-    assert "fewer than four in five" in shown
+    assert ">Uncertain</p>" in shown
+    assert "Most likely dandelion" in shown
+    assert "fewer than 80% of such test photos" in shown
     assert '<p class="dd-label">dandelion</p>' in upload(page, photo(YELLOW))
 
 
@@ -241,9 +241,9 @@ def test_the_page_speaks_the_language_that_is_chosen(
     page = open_page(api)
     page.segmented_control[0].set_value(language)
     shown = upload(fine(page.run()), photo(YELLOW))
-    for text in ("Le modèle voit", "Que montre cette photo ?", "dandelion ou grass"):
+    for text in ("Prédiction", "Que montre cette photo\u202f?", "dandelion ou grass"):
         assert (text in shown) == (language == "fr")
-    assert ("Your photos" in page.file_uploader[0].label) == (language == "en")
+    assert page.toggle[0].label.startswith("Carte d\u2019occlusion") == (language == "fr")
 
 
 def test_a_busy_api_is_asked_again_and_then_said_to_be_busy(
@@ -259,11 +259,11 @@ def test_a_busy_api_is_asked_again_and_then_said_to_be_busy(
             raise Busy(1.0)
 
     monkeypatch.setattr(Batcher, "check_capacity", check_capacity)
-    monkeypatch.setattr(answers, "sleep", paused.append)
+    monkeypatch.setattr(predictions, "sleep", paused.append)
     page = open_page(api)
     assert '<p class="dd-label">dandelion</p>' in upload(page, photo(YELLOW))
     assert paused == [1, 1]
     free_after = 99
     shown = upload(page, photo(GREEN))
     assert "The API is busy" in shown
-    assert len(paused) == 2 + answers.TRIES - 1
+    assert len(paused) == 2 + predictions.ATTEMPTS - 1

@@ -42,19 +42,19 @@ def test_the_page_shows_what_the_api_answers_and_speaks_to_nobody_else(
             answer = client.predict(photo(colour), "photo.jpg")
             expect(browser_page.locator(".dd-label")).to_have_text(answer.label)
             expect(browser_page.locator(".dd-percent")).to_have_text(
-                f"{answer.confidence:.1%} sure"
+                f"Confidence: {answer.confidence:.1%}"
             )
             expect(browser_page.locator(".dd-version")).to_have_text(answer.model.version)
             expect(browser_page.get_by_alt_text("The photo that you sent")).to_be_visible()
     wait_until_drawn(browser_page)
-    browser_page.get_by_role("button", name="Send my answer").click()
+    browser_page.get_by_role("button", name="Send feedback").click()
     expect(browser_page.get_by_role("status")).to_contain_text("Thank you")
     drop_photos(browser_page, {f"{n}.jpg": photo((60, 130 + n, 50)) for n in range(7)})
     expect(browser_page.get_by_text("8", exact=True).first).to_be_visible()
     expect(browser_page.get_by_role("button", name="Save as CSV")).to_be_visible()
     browser_page.reload()
     drop_photo(browser_page, b"no photo")
-    expect(browser_page.get_by_role("alert")).to_contain_text("no photo that can be read")
+    expect(browser_page.get_by_role("alert")).to_contain_text("not a readable photo")
     expect(browser_page.get_by_text("Deploy")).to_have_count(0)
     assert strangers == []
 
@@ -71,7 +71,7 @@ def test_a_model_that_goes_live_while_the_page_is_open_answers_the_next_photo(
         while client.ready().version != "second":
             browser_page.wait_for_timeout(50)
     wait_until_drawn(browser_page)
-    browser_page.get_by_text("Show what the model looked at").click()  # any click draws anew
+    browser_page.get_by_text("Occlusion map").click()  # any click draws anew
     expect(version).to_have_text("second")
 
 
@@ -81,11 +81,11 @@ def test_a_corrected_photo_lands_and_is_in_the_next_raw_images(webapp: WebApp) -
         drop_photo(page, photo((200, 190, 40)), "lawn.jpg")
         page.locator(".dd-percent").wait_for()
         wait_until_drawn(page)
-        page.get_by_role("combobox", name="What does the photo show?").click()
+        page.get_by_role("combobox", name="Feedback: what does the photo show?").click()
         page.get_by_role("option", name="grass").click()
-        page.get_by_text("I may give this photo away").click()
-        page.get_by_role("button", name="Send my answer").click()
-        expect(page.get_by_role("status")).to_contain_text("as grass")
+        page.get_by_text("I may share this photo").click()
+        page.get_by_role("button", name="Send feedback").click()
+        expect(page.get_by_role("status")).to_contain_text("labelled grass")
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     (landed,) = webapp.store.list_objects(layout.landing_day(today))
     assert "/grass/feedback-" in landed.key
@@ -122,7 +122,7 @@ def test_when_the_api_goes_away_and_comes_back_so_does_the_page(
             drop_photo(browser_page, photo(YELLOW))
             expect(browser_page.locator(".dd-label")).to_have_text("dandelion")
         wait_until_drawn(browser_page)
-        browser_page.get_by_text("Show what the model looked at").click()
+        browser_page.get_by_text("Occlusion map").click()
         expect(browser_page.get_by_role("alert")).to_contain_text("The API does not answer")
         expect(browser_page.get_by_role("alert")).to_contain_text(own_webapp.api_url)
         with own_webapp.api():
@@ -160,27 +160,36 @@ def test_hostile_files_get_a_clear_word_each_and_nothing_breaks(
     assert dialogs == []
 
 
-def test_every_page_can_be_reached_and_shows_its_matter(webapp: WebApp, browser_page: Page) -> None:
+def test_every_page_can_be_reached_and_shows_its_content(
+    webapp: WebApp, browser_page: Page
+) -> None:
     browser_page.goto(webapp.url)
     wait_until_drawn(browser_page)
-    browser_page.get_by_role("link", name="The model").click()
-    expect(browser_page.get_by_role("heading", name="What it takes for what")).to_be_visible()
-    expect(browser_page.get_by_role("columnheader", name="seen as grass")).to_be_visible()
+    browser_page.get_by_role("link", name="Model").click()
+    expect(browser_page.get_by_role("heading", name="Confusion matrix")).to_be_visible()
+    expect(browser_page.get_by_role("columnheader", name="predicted grass")).to_be_visible()
     wait_until_drawn(browser_page)
-    browser_page.get_by_role("link", name="Live").click()
+    browser_page.get_by_role("link", name="Monitoring").click()
     with Client(webapp.api_url) as client:
         client.predict(photo(YELLOW), "a.jpg")
     expect(browser_page.get_by_test_id("stVegaLiteChart").first).to_be_visible(timeout=30_000)
-    expect(browser_page.get_by_text("requests since the start")).to_be_visible()
+    expect(browser_page.get_by_text("since the API started").first).to_be_visible()
     wait_until_drawn(browser_page)
-    browser_page.get_by_role("radio", name="Français").click()
-    expect(browser_page.get_by_role("heading", name="En direct")).to_be_visible()
+    language = browser_page.get_by_role("radio", name="Français")
+    choice, title = (
+        place.bounding_box() for place in (language, browser_page.get_by_role("heading", level=1))
+    )
+    assert choice is not None
+    assert title is not None
+    assert choice["y"] + choice["height"] <= title["y"]  # at the top, where people look for it
+    language.click()
+    expect(browser_page.get_by_role("heading", name="Supervision")).to_be_visible()
     wait_until_drawn(browser_page)
-    browser_page.get_by_role("link", name="Essayer").click()
-    expect(browser_page.get_by_role("heading", name="Que montre cette photo ?")).to_be_visible()
+    browser_page.get_by_role("link", name="Prédiction").click()
+    expect(browser_page.get_by_role("heading", name="Classification d\u2019images")).to_be_visible()
 
 
 def test_a_french_browser_is_spoken_to_in_french(webapp: WebApp, french_page: Page) -> None:
     french_page.goto(webapp.url)
     drop_photo(french_page, photo(YELLOW))
-    expect(french_page.get_by_text("Le modèle voit")).to_be_visible()
+    expect(french_page.get_by_text("Confiance")).to_be_visible()

@@ -32,10 +32,10 @@ def model_page() -> None:
     model.draw()
 
 
-def live_page() -> None:
-    from serving.webapp.views import live  # noqa: PLC0415
+def monitoring_page() -> None:
+    from serving.webapp.views import monitoring  # noqa: PLC0415
 
-    live.draw()
+    monitoring.draw()
 
 
 Opened = Callable[[httpx.Client, Callable[[], None]], AppTest]
@@ -69,7 +69,12 @@ def test_the_page_says_how_good_the_model_is_and_what_it_mistakes(
     assert "70.0%" in shown  # below it, the model is not sure
     for count in ("29", "28", "1", "2"):
         assert f">{count}</td>" in shown
-    assert "seen as dandelion" in shown
+    assert "predicted dandelion" in shown
+    sections = ["Evaluation", "Data", "Provenance", "Comparison with the champion"]
+    assert [header.value for header in page.header] == [*sections, "Release history"]
+    parts = ["Recall and precision", "Confusion matrix", "Reliability"]
+    assert [header.value for header in page.subheader] == parts
+    assert shown.count("dd-under") == 5 + 3  # each says below its term what it means
     assert '<th scope="col">zeroth</th>' in shown
     assert ">4</td><td>1</td>" in shown
     assert len(page.get("vega_lite_chart")) == 1
@@ -82,7 +87,7 @@ def test_a_model_of_which_less_is_known_is_shown_with_what_is(
     page = opened(start_api(), model_page)
     assert "95.0%" in html(page)
     assert not page.get("vega_lite_chart")
-    assert "refused" not in html(page)
+    assert "Rejected challengers" not in [header.value for header in page.header]
 
 
 def test_the_page_says_what_was_live_before_and_why(
@@ -97,7 +102,7 @@ def test_the_page_says_what_was_live_before_and_why(
     assert "calls &lt;lawns&gt; dandelion" in shown
 
 
-def test_challengers_that_were_refused_are_named_with_the_reason(
+def test_rejected_challengers_are_named_with_the_reason(
     store: Store, start_api: StartApi, opened: Opened
 ) -> None:
     publish(store, "first")
@@ -108,7 +113,7 @@ def test_challengers_that_were_refused_are_named_with_the_reason(
     ]
     record(store, decision_of("worse", "first", found, forced_because="", run="run"))
     page = opened(start_api(), model_page)
-    assert "Challengers that were refused" in [header.value for header in page.header]
+    assert "Rejected challengers" in [header.value for header in page.header]
     shown = html(page)
     assert '<th scope="row">worse</th>' in shown
     assert "it lost &lt;9&gt; photos</td>" in shown
@@ -142,7 +147,7 @@ def test_what_a_model_lacks_is_said_where_it_was_asked_for(
     assert "There is no such model" in html(fine(page.run()))
 
 
-@pytest.mark.parametrize("page", [model_page, live_page])
+@pytest.mark.parametrize("page", [model_page, monitoring_page])
 def test_when_the_api_is_away_each_page_says_so(opened: Opened, page: Callable[[], None]) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     shown = html(opened(httpx.Client(base_url=address), page))
@@ -150,24 +155,24 @@ def test_when_the_api_is_away_each_page_says_so(opened: Opened, page: Callable[[
     assert address in shown
 
 
-def test_the_live_page_counts_what_was_asked_and_draws_what_was_answered(
+def test_monitoring_counts_requests_and_draws_predictions(
     store: Store, start_api: StartApi, opened: Opened
 ) -> None:
     publish(store, "first")
     api = start_api(log_seconds=0.1)
-    assert "No photo was answered" in html(opened(api, live_page))
+    assert "No predictions in the last 60 minutes" in html(opened(api, monitoring_page))
     for data in (photo(YELLOW), photo(GREEN), photo(GREEN), b"no photo"):
         api.post("/predict", files={"file": data})
     wait_until(lambda: "dandelion_log_rows_written_total 3.0" in api.get("/metrics").text)
-    wait_until(lambda: len(opened(api, live_page).get("vega_lite_chart")) == 3)
-    shown = html(opened(api, live_page))
-    for figure, meaning in (
-        ("4", "requests since the start"),
-        ("3", "photos answered"),
-        ("1", "photos refused"),
-        ("0.0%", "of the requests failed"),
+    wait_until(lambda: len(opened(api, monitoring_page).get("vega_lite_chart")) == 3)
+    shown = html(opened(api, monitoring_page))
+    for term, figure in (
+        ("Requests", "4"),
+        ("Predictions", "3"),
+        ("Rejected photos", "1"),
+        ("Error rate", "0.0%"),
     ):
-        assert f'<b>{figure}</b><span class="dd-small">{meaning}</span>' in shown
+        assert f"<dt>{term}</dt><dd>{figure}</dd>" in shown
     assert ">1</td><td>2</td>" in shown  # by class, in the table beside the charts
 
 
@@ -186,7 +191,7 @@ dandelion_photos_inside{{worker="0"}} 1.0
 dandelion_last_look_age_seconds NaN
 """
     found = Counters.of(text)
-    assert (found.requests, found.predictions, found.waiting) == (8, 7, 1)
-    assert found.failed_share == 3 / 8
+    assert (found.requests, found.predictions, found.in_flight) == (8, 7, 1)
+    assert found.error_rate == 3 / 8
     assert found.median_ms == pytest.approx(50)
     assert Counters.of("").median_ms is None

@@ -1,4 +1,4 @@
-"""What the API's own metrics say, in figures for people."""
+"""The API's own metrics, in figures for people."""
 
 import re
 from collections import Counter
@@ -14,18 +14,19 @@ class Counters:
     """Since the API was started."""
 
     requests: int
-    """For answers about photos; health checks and this page are none."""
+    """For predictions; health checks and this page do not count."""
 
     predictions: int
-    refused: int
-    failed_share: float
-    """Of the requests, those that ended with a status of 500 or more."""
+    rejected: int
+    error_rate: float
+    """Share of the requests that ended with a status of 500 or more."""
 
-    waiting: int
-    """Photos that are inside at this moment."""
+    in_flight: int
+    """Photos that are being processed, or wait for that."""
 
     median_ms: float | None
-    """Of a request for one photo, to the bound of the metric's bucket; None if there was none."""
+    """Latency of a request for one photo, rounded up to the bound of the metric's bucket; None if
+    there was none."""
 
     @classmethod
     def of(cls, text: str) -> "Counters":
@@ -50,9 +51,9 @@ class Counters:
         return cls(
             requests=requests,
             predictions=counted["dandelion_predictions_total"],
-            refused=counted["dandelion_photos_refused_total"],
-            failed_share=counted["failed"] / requests if requests else 0.0,
-            waiting=counted["dandelion_photos_inside"],
+            rejected=counted["dandelion_photos_refused_total"],
+            error_rate=counted["failed"] / requests if requests else 0.0,
+            in_flight=counted["dandelion_photos_inside"],
             median_ms=_median(buckets),
         )
 

@@ -13,17 +13,32 @@ from serving.api.schemas import (
     ReleaseHistory,
     ReleaseInfo,
 )
-from serving.webapp.language.choice import clock, day, number, percent, say
+from serving.webapp.language.formats import clock, date, number, percent
+from serving.webapp.language.translation import gettext, ngettext
+
+Head = str | tuple[str, str]
+"""The head of a column or row: a term, or a term and what it means in plain words."""
 
 
 def history_table(history: ReleaseHistory) -> str:
-    """What was live when, by whom and why."""
+    """Which model was live when, who released it and why."""
     rows = "".join(_release(one) for one in history.releases)
     older = history.total - len(history.releases)
-    before = escape(say("… and {number} before.", number=number(older)))
-    more = f'<p class="dd-small">{before}</p>' if older else ""
-    heads = (say("Version"), say("Since"), say("Accuracy"), say("By"), say("Why"))
-    return _table(heads, rows, words=True) + more
+    before = ngettext(
+        "{number} older release is not shown.",
+        "{number} older releases are not shown.",
+        older,
+        number=number(older),
+    )
+    more = f'<p class="dd-small">{escape(before)}</p>' if older else ""
+    heads = (
+        gettext("Version"),
+        gettext("Live since"),
+        gettext("Accuracy"),
+        gettext("Released by"),
+        gettext("Reason"),
+    )
+    return _table(heads, rows, text=True) + more
 
 
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> str:
@@ -35,93 +50,113 @@ def counts_table(counts: Mapping[str, Mapping[str, int]]) -> str:
         + "</tr>"
         for label, row in counts.items()
     )
-    return _table((say("Photos"), *splits), rows)
+    return _table((gettext("Class"), *splits), rows)
 
 
-def origins(info: ModelInfo) -> str:
-    """Where the model comes from: versions, runs, who made it live and why."""
+def provenance(info: ModelInfo) -> str:
+    """Where the model comes from: versions, runs, who released it and why."""
     release = info.release
     rows = [
-        (say("Version"), info.version),
-        (say("Network"), f"{info.architecture}, {info.size} x {info.size} pixels"),
+        (gettext("Version"), info.version),
         (
-            say("Made live by"),
-            f"{release.who} ({_action(release)} no. {release.number}: {release.why})",
+            gettext("Architecture"),
+            gettext(
+                "{network}, {size}\N{MULTIPLICATION SIGN}{size} pixels",
+                network=info.architecture,
+                size=info.size,
+            ),
         ),
-        (say("Finished"), info.created),
-        (say("Data set"), info.data_hash),
-        (say("Dagster run"), info.dagster_run),
-        (say("MLflow run"), info.mlflow_run),
+        (
+            gettext("Released by"),
+            gettext(
+                "{who} ({action} no. {number}: {why})",
+                who=release.who,
+                action=_action(release),
+                number=number(release.number),
+                why=release.why,
+            ),
+        ),
+        (gettext("Created"), info.created),
+        (gettext("Data set hash"), info.data_hash),
+        (gettext("Dagster run"), info.dagster_run),
+        (gettext("MLflow run"), info.mlflow_run),
     ]
     items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
     return f'<dl class="dd-list">{items}</dl>'
 
 
 def _release(release: ReleasedModel) -> str:
-    live = say("{version} (live)", version=release.version)
+    live = gettext("{version} (live)", version=release.version)
     version = escape(live if release.live else release.version)
     accuracy = "" if release.accuracy is None else percent(release.accuracy)
-    forced = ", " + say("against the gate") if release.forced else ""
+    forced = ", " + gettext("forced past the gate") if release.forced else ""
     how = f"{release.who} ({_action(release)}{forced})"
-    cells = (day(release.when), accuracy, how, release.why)
-    told = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row">{version}</th>{told}</tr>'
+    cells = (date(release.when), accuracy, how, release.why)
+    columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row">{version}</th>{columns}</tr>'
 
 
 def confusion_table(details: ModelDetails) -> str:
-    """What test photos show, and what the model says of them; the diagonal is right."""
+    """Confusion matrix: test photos by given and predicted label; the diagonal is right."""
     most = max((max(row) for row in details.confusion), default=0) or 1
     rows = "".join(
         f'<tr><th scope="row">{escape(given)}</th>'
         + "".join(
-            f'<td class="{"dd-right" if said == given else "dd-wrong"}" '
+            f'<td class="{"dd-right" if predicted == given else "dd-wrong"}" '
             f'style="--share: {count / most:.2f}">{number(count)}</td>'
-            for said, count in zip(details.classes, row, strict=True)
+            for predicted, count in zip(details.classes, row, strict=True)
         )
         + "</tr>"
         for given, row in zip(details.classes, details.confusion, strict=True)
     )
-    seen = (say("seen as {label}", label=label) for label in details.classes)
-    return _table((say("It shows"), *seen), rows)
+    predicted_labels = (gettext("predicted {label}", label=label) for label in details.classes)
+    return _table((gettext("Given label"), *predicted_labels), rows)
 
 
 def class_table(details: ModelDetails) -> str:
-    """How each class fares."""
+    """Recall and precision of each class."""
     rows = "".join(
         f'<tr><th scope="row">{escape(label)}</th><td>{number(of.photos)}</td>'
         f"<td>{percent(of.recall)}</td><td>{percent(of.precision)}</td></tr>"
         for label, of in details.per_class.items()
     )
-    heads = (say("Class"), say("Test photos"), say("found"), say("right when it says so"))
+    heads = (
+        gettext("Class"),
+        gettext("Test photos"),
+        (gettext("Recall"), gettext("share of the class's photos that it found")),
+        (gettext("Precision"), gettext("share that is right when it predicts the class")),
+    )
     return _table(heads, rows)
 
 
-def beside_table(details: ModelDetails, champion: Comparison) -> str:
-    """A model beside the one that was live before it, on the same photos."""
-    other = say("unknown") if champion.accuracy is None else percent(champion.accuracy)
-    lines = [
-        (say("right"), percent(details.accuracy), other),
+def comparison_table(details: ModelDetails, champion: Comparison) -> str:
+    """A model and the champion of its time, on the same photos."""
+    other = gettext("unknown") if champion.accuracy is None else percent(champion.accuracy)
+    lines: list[tuple[Head, str, str]] = [
+        (gettext("Accuracy"), percent(details.accuracy), other),
         (
-            say("right where the other is wrong"),
-            *("" if n is None else number(n) for n in (champion.gained, champion.lost)),
+            (gettext("Wins"), gettext("photos it gets right and the other model gets wrong")),
+            "" if champion.gained is None else number(champion.gained),
+            "" if champion.lost is None else number(champion.lost),
         ),
     ]
     rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(mine)}</td><td>{escape(its)}</td></tr>'
-        for name, mine, its in lines
+        f"<tr>{_head(head, 'row')}<td>{escape(mine)}</td><td>{escape(its)}</td></tr>"
+        for head, mine, its in lines
     )
-    return _table((say("Test photos"), details.version, champion.version), rows)
+    return _table((gettext("Measure"), details.version, champion.version), rows)
 
 
 def refusals_table(refusals: Refusals) -> str:
-    """The models that the gate did not let live, and why."""
+    """The models that the gate rejected, and why."""
     rows = "".join(
-        f'<tr><th scope="row">{escape(one.version)}</th><td>{escape(day(one.verdict.when))}</td>'
+        f'<tr><th scope="row">{escape(one.version)}</th><td>{escape(date(one.verdict.when))}</td>'
         f"<td>{'' if one.accuracy is None else percent(one.accuracy)}</td>"
         f"<td>{escape('; '.join(c.says for c in one.verdict.criteria if not c.passed))}</td></tr>"
         for one in refusals.refused
     )
-    return _table((say("Version"), say("Judged"), say("Accuracy"), say("Why")), rows, words=True)
+    heads = (gettext("Version"), gettext("Date"), gettext("Accuracy"), gettext("Reason"))
+    return _table(heads, rows, text=True)
 
 
 def reliability_table(details: ModelDetails) -> str:
@@ -131,7 +166,7 @@ def reliability_table(details: ModelDetails) -> str:
         f"<td>{number(one.photos)}</td></tr>"
         for one in details.reliability
     )
-    return _table((say("It is so sure"), say("and so often right"), say("Test photos")), rows)
+    return _table((gettext("Confidence"), gettext("Accuracy"), gettext("Test photos")), rows)
 
 
 def activity_table(activity: Activity) -> str:
@@ -144,19 +179,25 @@ def activity_table(activity: Activity) -> str:
         f"<td>{number(one.late_ms, 1)}</td></tr>"
         for one in reversed(activity.minutes)
     )
-    times = (say("half in ms"), say("99 % in ms"))
-    return _table((say("UTC"), *labels, say("Sure"), *times), rows)
+    measures = (gettext("Mean confidence"), gettext("p50 (ms)"), gettext("p99 (ms)"))
+    return _table((gettext("Time (UTC)"), *labels, *measures), rows)
 
 
-def _table(heads: Sequence[str], rows: str, *, words: bool = False) -> str:
+def _table(heads: Sequence[Head], rows: str, *, text: bool = False) -> str:
     """Rows of HTML below heads of text."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
-    kind = "dd-table dd-words" if words else "dd-table"
+    head = "".join(_head(one, "col") for one in heads)
+    kind = "dd-table dd-text" if text else "dd-table"
     return (
         f'<div class="dd-scroll"><table class="{kind}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
 
+def _head(head: Head, scope: str) -> str:
+    term, explanation = (head, "") if isinstance(head, str) else head
+    small = f'<span class="dd-small">{escape(explanation)}</span>' if explanation else ""
+    return f'<th scope="{scope}">{escape(term)}{small}</th>'
+
+
 def _action(release: ReleaseInfo) -> str:
-    return say("rollback") if release.action == "rollback" else say("promotion")
+    return gettext("rollback") if release.action == "rollback" else gettext("promotion")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from serving.webapp.language.choice import say
+from serving.webapp.language.translation import gettext
 
 LABELS = ("dandelion", "grass")
 """What they show; a model of other classes has no use for them."""
@@ -19,11 +19,12 @@ def choose(classes: Sequence[str]) -> tuple[str, bytes] | None:
     """A row of pictures to pick from: the name and the bytes of the one that was picked, if any."""
     if not set(LABELS) <= set(classes):
         return None
-    st.html(f'<p class="dd-small">{say("Or try one of these, which a program has drawn:")}</p>')
+    invitation = gettext("Examples: or try one of these generated pictures.")
+    st.html(f'<p class="dd-small">{invitation}</p>')
     pictures = all_examples()
     for number, (column, name) in enumerate(zip(st.columns(len(pictures)), pictures, strict=True)):
         column.image(pictures[name], width="stretch", alt="")
-        if column.button(say("Picture {number}", number=number + 1), width="stretch"):
+        if column.button(gettext("Picture {number}", number=number + 1), width="stretch"):
             st.session_state[_CHOSEN] = name
     chosen = st.session_state.get(_CHOSEN)
     return (chosen, pictures[chosen]) if chosen else None

@@ -1,4 +1,4 @@
-"""What a model card says, and in which words; every figure was measured."""
+"""The limitations of a model, in full sentences; every figure was measured."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Card:
     """As made by `pictures.evaluation_pictures`."""
 
     @property
-    def limits(self) -> list[str]:
+    def limitations(self) -> list[str]:
         """What is known to be weak, or not known at all, in full sentences."""
         return [*_of_data(self), *_of_classes(self.manifest), *_of_slices(self.manifest)]
 
@@ -31,47 +31,47 @@ class Card:
 def _of_data(card: Card) -> Iterator[str]:
     manifest, metrics = card.manifest, card.manifest.metrics
     if manifest.data.is_sample:
-        yield "Its photos are generated: of real ones it knows nothing."
+        yield "Its photos are generated: it knows nothing about real ones."
     yield (
-        f"It names one of {len(manifest.classes)} classes whatever a photo shows; "
-        "there is no answer for none of them."
+        f"It predicts one of {len(manifest.classes)} classes for every photo; it cannot answer "
+        "that a photo shows none of them."
     )
     if metrics.accuracy_interval is not None and metrics.test_photos < _FEW:
         yield (
-            f"It was tested on {metrics.test_photos} photos only: its accuracy on others of the "
+            f"It was tested on only {metrics.test_photos} photos: its accuracy on others of the "
             f"same kind may be anything {between(metrics.accuracy_interval)}."
         )
     validation = sum(counts.get(VALIDATION, 0) for counts in manifest.data.counts.values())
     yield f"Its temperature was fitted on {validation} validation photos."
     if metrics.calibration is not None:
         yield _of_calibration(metrics.calibration)
-        yield from _of_doubt(metrics.calibration)
+        yield from _of_threshold(metrics.calibration)
 
 
 def _of_calibration(calibration: Calibration) -> str:
-    found = f"The calibration error of {calibration.ece:.3f}"
+    error = f"The expected calibration error of {calibration.ece:.3f}"
     if calibration.ece > calibration.ece_at_most_by_chance:
         return (
-            f"{found} is more than chance explains (at most "
-            f"{calibration.ece_at_most_by_chance:.3f}): its probabilities are not to be taken "
-            "at their word."
+            f"{error} is more than chance explains (at most "
+            f"{calibration.ece_at_most_by_chance:.3f}): do not take its probabilities at face "
+            "value."
         )
     return (
-        f"{found} cannot be told from that of true probabilities, which show "
-        f"{calibration.ece_by_chance:.3f} on so few photos by chance alone."
+        f"{error} is within chance: a perfectly calibrated model would show "
+        f"{calibration.ece_by_chance:.3f} on so few photos."
     )
 
 
-def _of_doubt(calibration: Calibration) -> Iterator[str]:
+def _of_threshold(calibration: Calibration) -> Iterator[str]:
     limit = calibration.unsure_below
     if limit is None:
         return
     below = [one for one in calibration.bins if one.confidence < limit]
     photos = sum(one.photos for one in below)
-    right = round(sum(one.accuracy * one.photos for one in below))
+    correct = round(sum(one.accuracy * one.photos for one in below))
     yield (
-        f"It is not sure below a confidence of {percent(limit)}: of {photos} such test photos it "
-        f"got {right} right. The web page says so."
+        f"Below a confidence of {percent(limit)} its predictions are uncertain: of {photos} such "
+        f"test photos it got {correct} right. The web page marks them."
     )
 
 
@@ -80,19 +80,22 @@ def _of_classes(manifest: Manifest) -> Iterator[str]:
     label, weakest = min(metrics.per_class.items(), key=lambda item: item[1].recall)
     if weakest.recall_interval is not None:
         yield (
-            f"It is weakest at {label}: {percent(weakest.recall)} of {weakest.support} photos "
-            f"are found, {between(weakest.recall_interval)}."
+            f"Its lowest recall is that of {label}: it found {percent(weakest.recall)} of "
+            f"{weakest.support} photos (95 % interval: {between(weakest.recall_interval)})."
         )
     mistakes = [
-        (count, given, said)
+        (count, given, predicted)
         for given, row in zip(manifest.classes, metrics.confusion, strict=True)
-        for said, count in zip(manifest.classes, row, strict=True)
-        if given != said and count
+        for predicted, count in zip(manifest.classes, row, strict=True)
+        if given != predicted and count
     ]
     if mistakes:
-        count, given, said = max(mistakes, key=lambda mistake: mistake[0])
+        count, given, predicted = max(mistakes, key=lambda mistake: mistake[0])
         total = sum(mistake[0] for mistake in mistakes)
-        yield f"The most frequent mistake is {given} taken for {said}: {count} of {total}."
+        yield (
+            f"Its most frequent mistake is {given} taken for {predicted}: {count} of {total} "
+            "mistakes."
+        )
 
 
 def _of_slices(manifest: Manifest) -> Iterator[str]:
@@ -100,14 +103,14 @@ def _of_slices(manifest: Manifest) -> Iterator[str]:
     for part in metrics.slices:
         if part.accuracy_interval and part.accuracy_interval[1] < metrics.accuracy:
             yield (
-                f"It is weak where {part.by} is {part.name}: {percent(part.accuracy)} of "
-                f"{part.photos} photos, {between(part.accuracy_interval)}."
+                f"It is weak where {part.by} is {part.name}: its accuracy on {part.photos} photos "
+                f"is {percent(part.accuracy)} (95 % interval: {between(part.accuracy_interval)})."
             )
     missing = [by for by in SLICED_BY if by not in {part.by for part in metrics.slices}]
     if missing:
         yield (
-            f"How it depends on {listed(missing)} is not known: the test photos are alike in that, "
-            "or too few differ."
+            f"How its accuracy depends on {listed(missing)} is not known: too few test photos "
+            "differ in that."
         )
 
 

@@ -1,4 +1,4 @@
-"""Right or wrong: what a visitor says, and what becomes of the photo."""
+"""Feedback: the visitor's label, and what becomes of the photo."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,10 @@ from dandelion_pipeline_tests.serving.webapp.conftest import (
 )
 
 
-def _send_answer(page: AppTest, label: str, *, consent: bool) -> str:
+def _send_feedback(page: AppTest, label: str, *, consent: bool) -> str:
     page.selectbox[0].set_value(label)
     page.checkbox[0].set_value(consent)
-    button = next(button for button in page.button if button.label == "Send my answer")
+    button = next(button for button in page.button if button.label == "Send feedback")
     button.click()
     return html(fine(page.run()))
 
@@ -39,9 +39,9 @@ def test_a_correction_with_consent_lands_for_the_next_training(
     api = start_api()
     page = open_page(api)
     upload(page, photo(YELLOW))
-    shown = _send_answer(page, "grass", consent=True)
+    shown = _send_feedback(page, "grass", consent=True)
     assert "Thank you" in shown
-    assert "as grass" in shown
+    assert "labelled grass" in shown
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     (landed,) = store.list_objects(layout.LANDING)
     assert landed.key.startswith(f"landing/{today}/grass/{layout.FEEDBACK_NAME}")
@@ -57,7 +57,7 @@ def test_a_correction_without_consent_keeps_no_photo(
     publish(store, "first")
     page = open_page(start_api())
     upload(page, photo(GREEN))
-    assert "was not kept" in _send_answer(page, "grass", consent=False)
+    assert "was not stored" in _send_feedback(page, "grass", consent=False)
     assert not list(store.list_objects(layout.LANDING))
     assert len(list(store.list_objects("feedback/"))) == 1
 
@@ -70,6 +70,6 @@ def test_a_correction_that_the_store_does_not_take_can_be_sent_again(
     upload(page, photo())
     blocked = tmp_path / "store" / "feedback"
     blocked.write_bytes(b"")  # a file where a folder has to be
-    assert "Thank you" not in _send_answer(page, "grass", consent=False)
+    assert "Thank you" not in _send_feedback(page, "grass", consent=False)
     blocked.unlink()
-    assert "Thank you" in _send_answer(page, "grass", consent=False)
+    assert "Thank you" in _send_feedback(page, "grass", consent=False)

@@ -1,4 +1,4 @@
-"""Many photos at once: a table to sort, to filter and to take away."""
+"""Many photos at once: a table to sort, to filter and to save."""
 
 import csv
 import io
@@ -8,30 +8,31 @@ from collections.abc import Sequence
 import streamlit as st
 
 from serving.api.schemas import Prediction
-from serving.webapp.answers import Outcome, Photo
 from serving.webapp.components import cards
 from serving.webapp.components.pictures import data_url, preview
-from serving.webapp.language.choice import say
+from serving.webapp.language.translation import gettext
+from serving.webapp.predictions import Outcome, Photo
 
 _THUMBNAIL_PIXELS = 96
-_KEPT_THUMBNAILS = 1_000
+_CACHED_THUMBNAILS = 1_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would run, at the beginning of a cell."""
 
 
 def show(photos: Sequence[Photo], outcomes: Sequence[Outcome], limit: float | None) -> None:
-    """The answers, how many there are of each class, and a file of them.
+    """The predictions, how many there are of each class, and a file of them.
 
     Args:
-        photos: what was asked for.
+        photos: what was classified.
         outcomes: what came of each.
-        limit: the confidence below which the model is not sure.
+        limit: the confidence below which a prediction counts as uncertain.
     """
-    seen = [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
-    counted = Counter(one.label for one in seen).most_common()
-    unsure = sum(limit is not None and one.confidence < limit for one in seen)
-    st.html(cards.summary(counted, unsure, len(outcomes) - len(seen)))
-    least = st.slider(say("Only answers that are at least so sure"), 0, 100, 0, format="%d %%")
+    predictions = [outcome for outcome in outcomes if isinstance(outcome, Prediction)]
+    failed = len(outcomes) - len(predictions)
+    counted = Counter(one.label for one in predictions).most_common()
+    uncertain = sum(limit is not None and one.confidence < limit for one in predictions)
+    st.html(cards.figure_card(cards.batch_figures(counted, uncertain, failed)))
+    least = st.slider(gettext("Minimum confidence"), 0, 100, 0, format="%d %%")
     chosen = [
         (photo, outcome)
         for photo, outcome in zip(photos, outcomes, strict=True)
@@ -42,19 +43,17 @@ def show(photos: Sequence[Photo], outcomes: Sequence[Outcome], limit: float | No
         hide_index=True,
         width="stretch",
         column_config={
-            "Photo": st.column_config.ImageColumn(say("Photo"), width="small"),
-            "File": st.column_config.TextColumn(say("File")),
-            "Class": st.column_config.TextColumn(say("Class")),
-            "Sure": st.column_config.ProgressColumn(
-                say("Sure"), format="percent", min_value=0, max_value=1
+            "photo": st.column_config.ImageColumn(gettext("Photo"), width="small"),
+            "file": st.column_config.TextColumn(gettext("File")),
+            "predicted": st.column_config.TextColumn(gettext("Predicted class")),
+            "confidence": st.column_config.ProgressColumn(
+                gettext("Confidence"), format="percent", min_value=0, max_value=1
             ),
-            "Problem": (
-                st.column_config.TextColumn(say("Problem")) if len(seen) < len(outcomes) else None
-            ),
+            "problem": st.column_config.TextColumn(gettext("Problem")) if failed else None,
         },
     )
     st.download_button(
-        say("Save as CSV"),
+        gettext("Save as CSV"),
         as_csv(chosen),
         file_name="predictions.csv",
         mime="text/csv; charset=utf-8",
@@ -62,7 +61,7 @@ def show(photos: Sequence[Photo], outcomes: Sequence[Outcome], limit: float | No
 
 
 def as_csv(rows: Sequence[tuple[Photo, Outcome]]) -> str:
-    """A line for each photo: file, label, confidence, model version, why there is no answer.
+    """A line for each photo: file, label, confidence, model version, why there is no prediction.
 
     A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
     Injection").
@@ -83,13 +82,19 @@ def as_csv(rows: Sequence[tuple[Photo, Outcome]]) -> str:
 def _row(photo: Photo, outcome: Outcome) -> dict[str, object]:
     if isinstance(outcome, Prediction):
         picture = _thumbnail(photo.sha256, photo.data)
-        label, sure, problem = outcome.label, outcome.confidence, ""
+        label, confidence, problem = outcome.label, outcome.confidence, ""
     else:
-        picture, label, sure, problem = None, "", None, outcome.title
-    return {"Photo": picture, "File": photo.name, "Class": label, "Sure": sure, "Problem": problem}
+        picture, label, confidence, problem = None, "", None, outcome.title
+    return {
+        "photo": picture,
+        "file": photo.name,
+        "predicted": label,
+        "confidence": confidence,
+        "problem": problem,
+    }
 
 
-@st.cache_data(max_entries=_KEPT_THUMBNAILS, show_spinner=False)
+@st.cache_data(max_entries=_CACHED_THUMBNAILS, show_spinner=False)
 def _thumbnail(sha256: str, _data: bytes) -> str:
-    """The address of a small picture; kept by the digest, for all visitors."""
+    """The address of a small picture; cached by the digest, for all visitors."""
     return data_url(preview(_data, _THUMBNAIL_PIXELS))
