@@ -13,7 +13,7 @@ from dandelion_pipeline.images.decoding.preprocess import Preprocessing
 from dandelion_pipeline.networks.graphs import predict, predict_logits
 from dandelion_pipeline.networks.resnet import ServedNetwork, build_network
 from dandelion_pipeline.release.golden import GOLDEN_FILE, Golden
-from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, WEIGHTS_FILE
+from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, TRAINING_FILE, WEIGHTS_FILE
 from dandelion_pipeline.statistics.calibration import fit_temperature
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord, fit
