@@ -18,7 +18,7 @@ from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.data import tiny_models
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.stack]
 
 WRITERS, TURNS = 16, 50
 CONTENDERS = 6  # more of them wait longer for SeaweedFS to tell them that they lost

@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
+
 from dandelion_pipeline_tests.browsers.visitors import Visitors
 from dandelion_pipeline_tests.e2e.conftest import SmallApi
 from dandelion_pipeline_tests.servers.processes import MB, resident
 
 
+@pytest.mark.stack
 def test_whoever_comes_gets_an_answer_and_leaves_nothing_behind(small_api: SmallApi) -> None:
     with small_api.running() as api:
         visitors = Visitors(small_api.url)

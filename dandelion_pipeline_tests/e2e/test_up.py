@@ -79,7 +79,7 @@ def test_the_page_shows_the_same_answer(stack: Stack, a_photo: bytes) -> None:
         page.goto(stack.url("WEBAPP"))
         drop_photo(page, a_photo)
         expect(page.locator(".dd-label")).to_have_text(answer["label"], timeout=30_000)
-        expect(page.locator(".dd-percent")).to_have_text(f"{answer['confidence']:.1%} sure")
+        expect(page.locator(".dd-percent")).to_have_text(f"Confidence: {answer['confidence']:.1%}")
         expect(page.locator(".dd-version")).to_have_text(stack.manifest.version)
 
 

@@ -44,6 +44,7 @@ def ingest(place: Place) -> None:
     place.pipeline.ingest(DAY)
 
 
+@pytest.mark.stack
 def test_photos_become_a_live_model_in_a_bucket_and_again_without_a_put(
     place: Place, proxy: FaultProxy
 ) -> None:

@@ -102,6 +102,7 @@ KINDS = {
 _days = iter(range(1, 1_000))
 
 
+@pytest.mark.stack
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("name", KINDS)
 def test_a_daemon_killed_at_any_step_starts_one_run_a_key(
