@@ -116,7 +116,7 @@ def test_the_live_model_sees_what_its_classifier_decides_on(store: Store) -> Non
 
 
 def test_a_live_model_of_another_architecture_is_not_asked(store: Store) -> None:
-    tiny_models.publish(store, "tiny")
+    tiny_models.publish(store, "tiny", beside={WEIGHTS_FILE: export_weights(torch.nn.Linear(2, 2))})
     assert live_embedder(store).version == UNTRAINED
 
 
