@@ -64,7 +64,7 @@ def compare(scores: pa.Table, model: TrainedModel, limits: GateLimits) -> Compar
         calibration=_calibration_error(ours, record.classes),
         remark="; ".join(_of_ancestors(ancestors_of(scores))),
     )
-    champion, best = (_opponent(scores, name, record.classes) for name in (CHAMPION, BEST))
+    champion, best = (_other(scores, name, record.classes) for name in (CHAMPION, BEST))
     criteria = decide(challenger, champion, limits, best)
     return Comparison(criteria, _best_after(record.version, challenger, best, champion))
 
@@ -78,7 +78,7 @@ def _best_after(version: str, challenger: Challenger, *others: Champion | None) 
     return version
 
 
-def _opponent(scores: pa.Table, name: str, classes: list[str]) -> Champion | None:
+def _other(scores: pa.Table, name: str, classes: list[str]) -> Champion | None:
     other = other_model(scores, name)
     if other is None:
         return None

@@ -83,7 +83,7 @@ class TrainingRecord(BaseModel):
     def _without_best_epoch(cls, document: object) -> object:
         """Records of before named the last round twice."""
         if isinstance(document, dict):
-            document.pop("best_epoch", None)
+            return {name: value for name, value in document.items() if name != "best_epoch"}
         return document
 
     @property

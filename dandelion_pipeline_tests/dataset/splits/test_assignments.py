@@ -58,6 +58,15 @@ def test_a_store_keeps_its_splits_as_it_grows_and_a_preview_writes_nothing(store
     assert not [damage for damage in damaged_tables(store) if damage]
 
 
+def test_a_photo_keeps_its_split_when_it_gets_the_name_of_a_group_in_another(folder: Store) -> None:
+    first = splits_by_photo(made(folder, FIRST).dataset)
+    of_split = {first[str(row["sha256"])]: row for row in FIRST}
+    moved, gone = of_split["test"], of_split["train"]
+    rest = [row for row in FIRST if row is not moved and row is not gone]
+    again = made(folder, [*rest, {**moved, "group": gone["sha256"]}])
+    assert splits_by_photo(again.dataset)[str(moved["sha256"])] == "test"
+
+
 def test_photos_of_a_store_whose_splits_were_hashes_stay_where_they_were(folder: Store) -> None:
     """Its newest data set says where; new photos are dealt beside them."""
     rows = [

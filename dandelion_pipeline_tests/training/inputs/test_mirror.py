@@ -99,7 +99,9 @@ def test_mirror_twins_of_two_classes_are_evidence_though_they_are_near_duplicate
     count: int,
 ) -> None:
     pixels, labels = twins(count)
-    assert not may_mirror(pixels, labels, torch.arange(count).repeat(2)).mirror
+    found = may_mirror(pixels, labels, torch.arange(count).repeat(2))
+    assert not found.mirror
+    assert "photos are mirror images of another class's" in found.reason
 
 
 def test_near_duplicates_with_two_labels_that_are_no_mirror_images_are_no_evidence() -> None:
