@@ -3,9 +3,16 @@
 The way to lay it is found by Gauss-Newton steps (B. D. Lucas, T. Kanade, "An iterative image
 registration technique", 1981) on differences of neighbouring cells, which a change of
 brightness leaves alone. Photos are sums of waves here: to shift one takes no interpolation.
+
+Two figures say how alike they are then. The similarity is of the whole photo. The residual is what
+differs most in one place: a copy differs a little everywhere, another photo of the same scene much
+where something moved.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from dandelion_pipeline.images.near_duplicates.fingerprints import (
     FREQUENCY,
@@ -22,10 +29,15 @@ coarse features have a cosine above 0.55); of 6,400 altered copies, 6,394 reache
 
 _CELLS = 18
 _PROMISING = (0.35, 0.6, 0.8, 0.85)  # before each step; few pairs of two pictures get that far
+_RESEMBLING = 0.6  # below it, pictures have so little in common that the residual is not measured
+_NOTHING_IN_COMMON = 2.0
 _TAPER = 1.5  # cropping moves waves over the edge of what is kept: the highest ones count less
 _MOST_SHIFT = 0.055  # of a side
 _SMALLEST, _LARGEST = 0.88, 1.14
 _USUAL_SHIFT, _USUAL_GROWTH, _TRUST = 0.03, 0.06, 0.002
+_MARGIN = 1  # cells at an edge, which a cropped copy holds without what was beyond
+_PLACE = 3  # rows and columns of cells
+_DIFFERENCES = 4  # around a corner
 _AT_ONCE = 128  # as much as stays in the processor's cache
 
 _CENTRES = centres(_CELLS)
@@ -35,43 +47,64 @@ _HELD = _TRUST / np.array([10, _USUAL_SHIFT, _USUAL_GROWTH, _USUAL_SHIFT, _USUAL
 _TINY = np.float32(1e-9)
 
 
-def similarity(first: Floats, second: Floats) -> Floats:
-    """How alike pairs of photos are, from -1 to 1; `ALIKE` and above is one picture.
+@dataclass(frozen=True)
+class Aligned:
+    """How alike pairs of photos are, laid on each other; both of shape ``(n,)``."""
+
+    similarity: Floats
+    """From -1 to 1; `ALIKE` and above is one picture.
 
     It is the mean of two correlations of differences: as they are, and with the strong ones held
     down. By the former alone, any two lawns under a white sky would be alike.
+    """
+
+    residual: Floats
+    """The energy of what differs in the place where most does, 0 for equal photos. The unit is the
+    mean energy of the photo: two photos that have nothing in common are about 1 to 5 apart, and
+    taken to be 2 apart where the similarity is below 0.6."""
+
+    def where(self, which: npt.NDArray[np.bool_]) -> "Aligned":
+        """Some of the pairs."""
+        return Aligned(self.similarity[which], self.residual[which])
+
+
+def align(first: Floats, second: Floats) -> Aligned:
+    """Lay photos on each other.
 
     Args:
         first: coefficients of n photos, as `fingerprints.coefficients` gives them.
         second: those of the other photo of each pair.
-
-    Returns:
-        Shape ``(n,)``.
     """
-    found = np.empty(len(first), np.float32)
+    found = Aligned(np.empty(len(first), np.float32), np.empty(len(first), np.float32))
     weights = _WEIGHTS.astype(np.float32)
     for start in range(0, len(first), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
-        found[rows] = _similarity(first[rows] * weights, second[rows] * weights)
+        part = _align(first[rows] * weights, second[rows] * weights)
+        found.similarity[rows], found.residual[rows] = part.similarity, part.residual
     return found
 
 
-def _similarity(first: Floats, second: Floats) -> Floats:
+def _align(first: Floats, second: Floats) -> Aligned:
     edge = cosines(_CENTRES)
     goal = (edge @ second @ edge.T).astype(np.float32)
-    place = np.zeros((len(first), 4), np.float32)
+    place, best_place = np.zeros((2, len(first), 4), np.float32)
     best = np.full(len(first), -1, np.float32)
     rows = np.arange(len(first))
-    for promising in _PROMISING:
+    for promising in (*_PROMISING, np.inf):
         laid = _Laid(first[rows], place)
-        best[rows] = np.maximum(best[rows], laid.likeness(goal[rows]))
-        place = place + laid.step(goal[rows])
-        place[:, 0::2] = place[:, 0::2].clip(-_MOST_SHIFT, _MOST_SHIFT)
-        place[:, 1::2] = place[:, 1::2].clip(_SMALLEST - 1, _LARGEST - 1)
+        likeness = laid.likeness(goal[rows])
+        better = likeness > best[rows]
+        best[rows[better]], best_place[rows[better]] = likeness[better], place[better]
         kept = best[rows] >= promising
+        if kept.any():
+            place = place + laid.step(goal[rows])
+            place[:, 0::2] = place[:, 0::2].clip(-_MOST_SHIFT, _MOST_SHIFT)
+            place[:, 1::2] = place[:, 1::2].clip(_SMALLEST - 1, _LARGEST - 1)
         rows, place = rows[kept], place[kept]
-    best[rows] = np.maximum(best[rows], _Laid(first[rows], place).likeness(goal[rows]))
-    return best
+    residual = np.full(len(first), _NOTHING_IN_COMMON, np.float32)
+    alike = np.flatnonzero(best >= _RESEMBLING)
+    residual[alike] = _Laid(first[alike], best_place[alike]).residual(goal[alike])
+    return Aligned(best, residual)
 
 
 class _Laid:
@@ -104,6 +137,17 @@ class _Laid:
         plain = self._correlation(ours, theirs)
         held_down = self._correlation(_held_down(ours), _held_down(theirs))
         return ((plain + held_down) / 2).astype(np.float32)
+
+    def residual(self, goal: Floats) -> Floats:
+        """What differs most in one place, as they lie."""
+        ours, theirs = _differences(self.cells), _differences(goal)
+        gain = self._product(ours, theirs) / (self._product(ours, ours) + _TINY)
+        left = _around_corners(self.weights * np.square(theirs - gain[:, None] * ours))
+        there = _around_corners(self.weights * np.square(theirs)).sum(axis=(1, 2))
+        inside = _around_corners(self.weights).sum(axis=(1, 2)) / _DIFFERENCES
+        largest = _sums_of_places(left).max(axis=(1, 2)) / _PLACE**2
+        residual: Floats = (largest * inside / (there + _TINY)).astype(np.float32)
+        return residual
 
     def _correlation(self, ours: Floats, theirs: Floats) -> Floats:
         both = self._product(ours, theirs)
@@ -152,6 +196,28 @@ def _differences(cells: Floats) -> Floats:
     across = cells[..., :, 1:] - cells[..., :, :-1]
     down = cells[..., 1:, :] - cells[..., :-1, :]
     return np.concatenate([_flat(across), _flat(down)], axis=-1)
+
+
+def _around_corners(differences: Floats) -> Floats:
+    """Sums of the `_DIFFERENCES` around each corner of four cells, without the photo's margin.
+
+    Returns:
+        Shape ``(n, k, k)``.
+    """
+    split = _CELLS * (_CELLS - 1)
+    across = differences[:, :split].reshape(-1, _CELLS, _CELLS - 1)
+    down = differences[:, split:].reshape(-1, _CELLS - 1, _CELLS)
+    sums = across[:, :-1] + across[:, 1:] + down[:, :, :-1] + down[:, :, 1:]
+    inner = slice(_MARGIN, -_MARGIN)
+    around: Floats = sums[:, inner, inner]
+    return around
+
+
+def _sums_of_places(cells: Floats) -> Floats:
+    """Sums of `_PLACE` rows and columns, wherever such a square fits."""
+    windows = np.lib.stride_tricks.sliding_window_view(cells, (_PLACE, _PLACE), axis=(1, 2))
+    sums: Floats = windows.sum(axis=(-2, -1))
+    return sums
 
 
 def _flat(cells: Floats) -> Floats:

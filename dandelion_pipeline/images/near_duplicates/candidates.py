@@ -115,7 +115,7 @@ def candidates_within(photos: npt.NDArray[np.int8]) -> Candidates:
 
 
 def nearest(photos: npt.NDArray[np.int8], sample: Rows, most: int) -> Candidates:
-    """The nearest photos of some, all compared with all; none that is too far to be alike.
+    """The nearest photos of some, all compared with all.
 
     Args:
         photos: the detail of n photos, none of them empty.
@@ -139,8 +139,7 @@ def nearest(photos: npt.NDArray[np.int8], sample: Rows, most: int) -> Candidates
         flips = np.concatenate([mirror, ways[1] > ways[0]], axis=1)
         order = np.argsort(-every, axis=1, kind="stable")[:, :most]
         best, found, mirror = (np.take_along_axis(one, order, 1) for one in (every, rows_of, flips))
-    row, column = np.nonzero(best >= _NEAR)
-    return Candidates(sample[row], found[row, column], mirror[row, column])
+    return Candidates(np.repeat(sample, most), found.ravel(), mirror.ravel())
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,6 @@ import numpy.typing as npt
 Rows = npt.NDArray[np.intp]
 Distances = npt.NDArray[np.float32]
 
-LEAST = 1e-5
-"""Distances below it are rounding."""
-
-FAR_AWAY = 0.3
-"""How far the next photo is taken to be where none was found: pictures that have nothing to do
-with each other are 0.3 to 0.6 apart (the 400 photos in ``shared/data``)."""
-
 _LARGEST = 64
 _LARGEST_SHARE = 4
 _AT_ONCE = 10_000
@@ -34,7 +27,7 @@ class Pairs:
     distance: Distances
 
 
-def isolated(things: int, pairs: Pairs, ratio: float, farthest: float) -> Rows:
+def isolated(things: int, pairs: Pairs, ratio: float, farthest: float, far_away: float) -> Rows:
     """The largest isolated cluster of each thing.
 
     More than 64 things, or more than a quarter of at least 16, are what the set is like, not one
@@ -45,6 +38,7 @@ def isolated(things: int, pairs: Pairs, ratio: float, farthest: float) -> Rows:
         pairs: those that are near, in any order.
         ratio: how many times as far as its longest link the next thing has to be.
         farthest: the longest link of a cluster.
+        far_away: where the next thing is taken to be if none was found.
 
     Returns:
         A number for each; things of equal numbers are in one cluster. Shape ``(n,)``.
@@ -55,9 +49,9 @@ def isolated(things: int, pairs: Pairs, ratio: float, farthest: float) -> Rows:
         rows = order[start : start + _AT_ONCE]
         columns = (pairs.first[rows], pairs.second[rows], pairs.distance[rows])
         for one, other, distance in zip(*(column.tolist() for column in columns), strict=True):
-            tree.merge(one, other, max(distance, LEAST))
+            tree.merge(one, other, distance)
     most = min(_LARGEST, things // _LARGEST_SHARE) if things >= 4 * _LARGEST_SHARE else things
-    return tree.cut(ratio, farthest, most)
+    return tree.cut(ratio, farthest, far_away, most)
 
 
 @dataclass
@@ -90,7 +84,7 @@ class _Tree:
         self._height.append(height)
         self._size.append(self._size[first] + self._size[second])
 
-    def cut(self, ratio: float, farthest: float, most: int) -> Rows:
+    def cut(self, ratio: float, farthest: float, far_away: float, most: int) -> Rows:
         """From the top down: the first node on the way that is isolated, or else the thing."""
         nodes = len(self._above)
         cluster, is_isolated = list(range(nodes)), [False] * nodes
@@ -99,7 +93,7 @@ class _Tree:
             if above != node and is_isolated[above]:
                 cluster[node], is_isolated[node] = cluster[above], True
                 continue
-            following = self._height[above] if above != node else max(FAR_AWAY, height)
+            following = self._height[above] if above != node else max(far_away, height)
             is_isolated[node] = (
                 height <= farthest and following >= ratio * height and self._size[node] <= most
             )

@@ -23,7 +23,7 @@ from dandelion_pipeline.images.near_duplicates.matches import (
     find_matches,
     founders,
 )
-from dandelion_pipeline.images.near_duplicates.verification import likenesses
+from dandelion_pipeline.images.near_duplicates.verification import verified
 
 _LEAST_LIKE = 1 - 2 * (1 - ALIKE)  # to a group's founder: two photos of it are that far apart
 
@@ -93,7 +93,7 @@ def _either_way(detail: npt.NDArray[np.int8], photos: Rows, founders: Rows) -> F
         Candidates(photos, founders, np.full(len(photos), fill_value=flip))
         for flip in (False, True)
     )
-    return np.maximum(*(likenesses(one, detail, detail) for one in pairs))
+    return np.maximum(*(verified(one, detail, detail).similarity for one in pairs))
 
 
 @dataclass

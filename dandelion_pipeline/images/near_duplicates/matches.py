@@ -6,28 +6,31 @@ and `isolation`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dandelion_pipeline.images.near_duplicates.alignment import ALIKE
-from dandelion_pipeline.images.near_duplicates.background import Background, background_of
+from dandelion_pipeline.images.near_duplicates.alignment import ALIKE, Aligned
+from dandelion_pipeline.images.near_duplicates.background import Background, backgrounds_of
 from dandelion_pipeline.images.near_duplicates.candidates import (
     Candidates,
     Rows,
     candidates,
     candidates_within,
 )
-from dandelion_pipeline.images.near_duplicates.clusters import FAR_AWAY, LEAST, Pairs, isolated
-from dandelion_pipeline.images.near_duplicates.fingerprints import Fingerprints, Floats
-from dandelion_pipeline.images.near_duplicates.verification import likenesses
+from dandelion_pipeline.images.near_duplicates.clusters import Pairs, isolated
+from dandelion_pipeline.images.near_duplicates.distances import DISTANCES
+from dandelion_pipeline.images.near_duplicates.fingerprints import Fingerprints
+from dandelion_pipeline.images.near_duplicates.verification import verified
 
 NearDuplicates = Literal["auto", "exact", "off"]
 """Which photos share a group: near-duplicates, those of equal pixels, or none."""
 
 _EQUAL = np.float32(2)  # above every similarity
+_LIKE_OTHERS = 0.7  # pictures that have nothing to do with each other stay below
 _ROUGH_RATIO = 4.0  # to tell apart most copies before the background is known
 
 
@@ -55,23 +58,27 @@ class Matches:
 
     first: Rows
     second: Rows
-    likeness: Floats
+    alike: Aligned
 
     def where(self, which: npt.NDArray[np.bool_]) -> "Matches":
         """Some of the pairs."""
-        return Matches(self.first[which], self.second[which], self.likeness[which])
+        return Matches(self.first[which], self.second[which], self.alike.where(which))
 
     def and_also(self, other: "Matches") -> "Matches":
         """These pairs and others."""
+        alike = Aligned(
+            np.concatenate([self.alike.similarity, other.alike.similarity]),
+            np.concatenate([self.alike.residual, other.alike.residual]),
+        )
         return Matches(
             np.concatenate([self.first, other.first]),
             np.concatenate([self.second, other.second]),
-            np.concatenate([self.likeness, other.likeness]),
+            alike,
         )
 
     def best_first(self) -> Iterator[tuple[int, int]]:
         """The most alike, and of these the first, before the others."""
-        order = np.lexsort((self.second, self.first, -self.likeness))
+        order = np.lexsort((self.second, self.first, -self.alike.similarity))
         return zip(self.first[order].tolist(), self.second[order].tolist(), strict=True)
 
 
@@ -83,33 +90,39 @@ def find_matches(
     if how == "exact":
         return equal, near, None
     within = _matches_within(photos)
-    every = [equal, near, within]
     group_of = len(photos) + groups.to_numpy().astype(np.intp)
-    pairs = Pairs(
-        np.concatenate([one.first for one in every]),
-        np.concatenate([group_of[equal.second], group_of[near.second], within.second]),
-        np.concatenate([(1 - one.likeness).clip(LEAST) for one in every]),
-    )
+    every = equal.and_also(near).and_also(within)
+    second = np.concatenate([group_of[equal.second], group_of[near.second], within.second])
     things = int(group_of.max(initial=len(photos) - 1)) + 1
-    rough = isolated(things, pairs, _ROUGH_RATIO, 1 - ALIKE)
-    background = _background(photos, known, rough)
-    cluster = isolated(things, pairs, background.ratio, 1 - ALIKE)
-    one = near.where(cluster[near.first] == cluster[group_of[near.second]])
-    two = within.where(cluster[within.first] == cluster[within.second])
-    return (
-        equal.and_also(one.where(one.likeness >= ALIKE)),
-        two.where(two.likeness >= ALIKE),
-        background,
+    pairs = [Pairs(every.first, second, distance.of(every.alike)) for distance in DISTANCES]
+    rough = [
+        isolated(things, one, _ROUGH_RATIO, distance.farthest, distance.far_away)
+        for one, distance in zip(pairs, DISTANCES, strict=True)
+    ]
+    backgrounds = _backgrounds(photos, known, rough)
+    stands_out = np.zeros(len(second), dtype=bool)
+    for one, distance, background in zip(pairs, DISTANCES, backgrounds, strict=True):
+        far_away = max(distance.far_away, background.usual)
+        cluster = isolated(things, one, background.ratio, distance.farthest, far_away)
+        stands_out |= cluster[one.first] == cluster[one.second]
+    one_picture = stands_out & (every.alike.similarity >= ALIKE)
+    _, of_near, of_within = np.split(
+        one_picture, [len(equal.first), len(every.first) - len(within.first)]
     )
+    return equal.and_also(near.where(of_near)), within.where(of_within), backgrounds[0]
 
 
-def _background(photos: Fingerprints, known: KnownPhotos, cluster: Rows) -> Background:
-    """That of the pictures: of a cluster of photos, or of a group, one counts."""
-    firsts = np.unique(cluster, return_index=True)[1]
+def _backgrounds(
+    photos: Fingerprints, known: KnownPhotos, clusters: list[Rows]
+) -> list[Background]:
+    """Those of the pictures: of a cluster of photos, or of a group, one counts."""
+    firsts = reduce(
+        np.intersect1d, (np.unique(cluster, return_index=True)[1] for cluster in clusters)
+    )
     new = photos.detail[firsts[firsts < len(photos)]]
     old = known.fingerprints.detail[founders(known.groups.dictionary_encode())]
     every = np.concatenate([old, new])
-    return background_of(every[every.any(axis=1)])
+    return backgrounds_of(every[every.any(axis=1)])
 
 
 def _matches_with(
@@ -120,13 +133,15 @@ def _matches_with(
     oldest.sort()
     distinct = known.fingerprints.take(oldest)
     same, of_known = _equal(photos.pixels, distinct.pixels)
-    equal = Matches(same, oldest[of_known], np.full(len(same), _EQUAL))
+    equal = Matches(
+        same, oldest[of_known], Aligned(np.full(len(same), _EQUAL), np.zeros(len(same), np.float32))
+    )
     if how == "exact":
         return equal, equal.where(np.zeros(len(same), dtype=bool))
     (ours, detail), (theirs, among) = photos.detailed(), distinct.detailed()
     numbers = groups.to_numpy().astype(np.intp)[oldest[theirs]]
     near = _near(candidates(detail, among, numbers), detail, among)
-    return equal, Matches(ours[near.first], oldest[theirs[near.second]], near.likeness)
+    return equal, Matches(ours[near.first], oldest[theirs[near.second]], near.alike)
 
 
 def _equal(
@@ -140,10 +155,10 @@ def _equal(
 def _matches_within(photos: Fingerprints) -> Matches:
     rows, detail = photos.detailed()
     near = _near(candidates_within(detail), detail, detail)
-    return Matches(rows[near.first], rows[near.second], near.likeness)
+    return Matches(rows[near.first], rows[near.second], near.alike)
 
 
 def _near(pairs: Candidates, seekers: npt.NDArray[np.int8], among: npt.NDArray[np.int8]) -> Matches:
     """The pairs that may show one picture, or are so alike that others have to be more so."""
-    likeness = likenesses(pairs, seekers, among)
-    return Matches(pairs.seeker, pairs.found, likeness).where(likeness >= 1 - FAR_AWAY)
+    found = verified(pairs, seekers, among)
+    return Matches(pairs.seeker, pairs.found, found).where(found.similarity >= _LIKE_OTHERS)

@@ -11,7 +11,7 @@ FARTHEST = 0.12
 def clusters(things: int, links: list[tuple[int, int, float]], ratio: float) -> set[frozenset[int]]:
     first, second, distance = zip(*links, strict=True)
     pairs = Pairs(np.array(first), np.array(second), np.array(distance, np.float32))
-    number = isolated(things, pairs, ratio, FARTHEST)
+    number = isolated(things, pairs, ratio, FARTHEST, far_away=0.3)
     return {
         frozenset(np.flatnonzero(number == one).tolist())
         for one in np.unique(number)
