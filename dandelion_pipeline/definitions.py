@@ -4,6 +4,7 @@ import dagster as dg
 
 from dandelion_pipeline.defs.airflow.assets import airflow_sensor, data_ingestion
 from dandelion_pipeline.defs.assets.dataset import clean_images, dataset
+from dandelion_pipeline.defs.assets.embeddings import embeddings
 from dandelion_pipeline.defs.assets.feedback import feedback
 from dandelion_pipeline.defs.assets.ingest import raw_images
 from dandelion_pipeline.defs.assets.release import published_model
@@ -33,6 +34,7 @@ defs = dg.Definitions(
         raw_images,
         feedback,
         clean_images,
+        embeddings,
         dataset,
         trained_model,
         evaluation,

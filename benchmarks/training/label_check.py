@@ -9,7 +9,6 @@ it. Both rankings are made from the same cross-validated probabilities.
 
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,26 +23,15 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.common import example
 from dandelion_pipeline.dataset.labels.label_quality import FOLDS, cross_validated, label_quality
-from dandelion_pipeline.embeddings.embedding import UNTRAINED, Embedder, untrained_embedder
+from dandelion_pipeline.embeddings.embedding import Embedder, backbone_embedder
 from dandelion_pipeline.images.decoding.decode import decode
-from dandelion_pipeline.images.decoding.preprocess import prepare
 from dandelion_pipeline.images.near_duplicates.fingerprints import Fingerprints, fingerprint
 from dandelion_pipeline.images.near_duplicates.grouping import group_photos
 from dandelion_pipeline.images.near_duplicates.matches import KnownPhotos
-from dandelion_pipeline.networks.graphs import predict
-from dandelion_pipeline.networks.resnet import build_network
-from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.export.onnx_graphs import export_onnx
-from dandelion_pipeline.training.inputs.loading import PreparedPhotos, TrainingPhotos
-from dandelion_pipeline.training.loop import Training, train
 
 SEEDS = range(5)
-TRAINED = range(1)
-"""Seeds for which a network is trained too, which takes half a minute each."""
-
 CHANGED = 0.05
 ROUNDS = 3
-QUICK = TrainingConfig(epochs=6, size=64, device="cpu")
 Labels = npt.NDArray[np.int64]
 
 
@@ -59,13 +47,12 @@ class Photos:
 def main() -> None:
     """Measure, and print two tables."""
     photos = read(Path(sys.argv[1]) if sys.argv[1:] else None)
-    untrained = untrained_embedder("cpu")
-    features = untrained.embed(photos.images)
-    table = Table("network", "seed", "AP ours", "AP cleanlab's default")
-    show(table, UNTRAINED, [found(photos, features, seed) for seed in SEEDS])
-    show(table, "trained on them", [found(photos, trained(photos, s), s) for s in TRAINED])
+    embedder = backbone_embedder("cpu")
+    features = embedder.embed(photos.images)
+    table = Table("seed", "AP ours", "AP cleanlab's default")
+    show(table, [found(photos, features, seed) for seed in SEEDS])
     Console().print(table)
-    show_rates(photos, untrained)
+    show_rate(photos, embedder)
 
 
 def read(folder: Path | None) -> Photos:
@@ -104,44 +91,23 @@ def found(photos: Photos, features: npt.NDArray[np.float32], seed: int) -> tuple
     return ours, theirs
 
 
-def trained(photos: Photos, seed: int) -> npt.NDArray[np.float32]:
-    """What a network sees that was trained quickly, wrong labels included."""
-    labels, _ = changed(photos.labels, seed)
-    pixels = np.stack([prepare(image, QUICK.preprocessing) for image in photos.images])
-    training = TrainingPhotos.of(photos.images, labels, QUICK.size)
-    validation = PreparedPhotos(pixels[::10], labels[::10])
-    classes = int(labels.max()) + 1
-    network = train(Training(training, validation, classes, QUICK), lambda row: None)
-    return Embedder.of("trained", QUICK.preprocessing, network, "cpu").embed_prepared(pixels)
-
-
-def show(table: Table, network: str, results: list[tuple[float, float]]) -> None:
+def show(table: Table, results: list[tuple[float, float]]) -> None:
     """A row for each seed, and one of means."""
     for seed, (ours, theirs) in enumerate(results):
-        table.add_row(network, str(seed), f"{ours:.3f}", f"{theirs:.3f}")
+        table.add_row(str(seed), f"{ours:.3f}", f"{theirs:.3f}")
     ours, theirs = np.mean(results, axis=0)
-    table.add_row(network, "mean", f"{ours:.3f}", f"{theirs:.3f}", style="bold", end_section=True)
+    table.add_row("mean", f"{ours:.3f}", f"{theirs:.3f}", style="bold", end_section=True)
 
 
-def show_rates(photos: Photos, embedder: Embedder) -> None:
-    """Photos per second of the embedding, and of the engine on the same network and pixels."""
-    pixels = np.stack([prepare(image, embedder.preprocessing) for image in photos.images])
-    model = export_onnx(build_network(classes=2).eval(), embedder.preprocessing)
-    engine = rate(lambda: predict(model, pixels), len(pixels))
-    embedding = rate(lambda: embedder.embed_prepared(pixels), len(pixels))
-    table = Table("embedding, photos/s", "the engine's prediction, photos/s", "share")
-    table.add_row(f"{embedding:.0f}", f"{engine:.0f}", f"{embedding / engine:.2f}")
-    Console().print(table)
-
-
-def rate(work: Callable[[], object], photos: int) -> float:
-    """Photos per second, best of `ROUNDS`."""
+def show_rate(photos: Photos, embedder: Embedder) -> None:
+    """Photos per second of the embedding, decoding aside."""
     seconds = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
-        work()
+        embedder.embed(photos.images)
         seconds.append(time.perf_counter() - started)
-    return photos / min(seconds)
+    rate = len(photos.images) / min(seconds)
+    Console().print(f"{len(photos.images)} photos embedded in {min(seconds):.1f} s, {rate:.0f}/s")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import warnings
 
 import typer
 
-from dandelion_pipeline.cli import releases
+from dandelion_pipeline.cli import embeddings, releases
 from dandelion_pipeline.cli.boundary import explained, wants_traceback
 from dandelion_pipeline.cli.images import classes, conflicts, reviews
 from dandelion_pipeline.cli.images import commands as images
@@ -38,6 +38,7 @@ images.app.command("accept")(reviews.accept_day)
 images.app.command()(conflicts.conflicts)
 app.add_typer(classes.app, name="classes")
 app.add_typer(images.app, name="images")
+app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(releases.app, name="releases")
 app.add_typer(store.app, name="store")
 

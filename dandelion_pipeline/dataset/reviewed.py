@@ -17,11 +17,16 @@ from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.records.tables import read_tables
 
 
-def reviewed(store: Store, photos: pa.Table) -> pa.Table:
+def reviewed(store: Store, photos: pa.Table, until: str | None = None) -> pa.Table:
     """Photos of `CLEAN_SCHEMA` with the labels that sources and people give them.
 
     A photo has the label under which its source holds it now; what a person decided about the
     photo comes before that; and last, classes have the names that people gave them.
+
+    Args:
+        store: where imports and decisions are kept.
+        photos: as of `CLEAN_SCHEMA`.
+        until: the last day that counts, ``YYYY-MM-DD`` in UTC: later decisions and imports do not.
 
     Returns:
         The same columns, and ``user_group`` and ``user_split``, what sources say of each photo.
@@ -30,22 +35,26 @@ def reviewed(store: Store, photos: pa.Table) -> pa.Table:
         ReviewError: a decision cannot be read.
         ObjectDamaged: the record of an import cannot be read.
     """
-    imports, decided = last_imports(store), latest(reviews(store))
+    imports = last_imports(store, until)
+    decided = latest(one for one in reviews(store) if not until or one.when[: len(until)] <= until)
+    names = [one for one in renames(store) if not until or one.when[: len(until)] <= until]
     confirmed = {sha256 for sha256, review in decided.items() if review.decision != "drop"}
     photos = follow_sources(photos, imports, confirmed)
-    photos = renamed(apply(photos, decided), renames(store))
+    photos = renamed(apply(photos, decided), names)
     return annotated(photos, annotations(imports))
 
 
-def all_photos(store: Store) -> pa.Table:
-    """The photos of all days, as `reviewed` gives them.
+def all_photos(store: Store, until: str | None = None) -> pa.Table:
+    """The photos of all days, as `reviewed` gives them; with ``until``, as they were on that day.
 
     Raises:
         ReviewError: a decision cannot be read.
         ObjectDamaged: a table or the record of an import cannot be read.
     """
-    keys = [o.key for o in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/")]
-    return reviewed(store, read_tables(store, keys) if keys else CLEAN_SCHEMA.empty_table())
+    last = layout.table(CLEAN_IMAGES, until) if until else None
+    found = (o.key for o in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/"))
+    keys = [key for key in found if last is None or key <= last]
+    return reviewed(store, read_tables(store, keys) if keys else CLEAN_SCHEMA.empty_table(), until)
 
 
 def known_classes(store: Store) -> set[str]:

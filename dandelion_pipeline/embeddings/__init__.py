@@ -1,4 +1,4 @@
-"""What a network sees in a photo, computed once and stored by day.
+"""What a pretrained network sees in a photo, computed once and stored by day: the feature store.
 
-In: photos and the live model. Out: feature vectors.
+In: photos. Out: feature vectors.
 """

@@ -1,15 +1,10 @@
-"""What the network sees in a photo: the features that its classifier decides on.
-
-They come from the live model, or from an untrained network of a fixed seed as long as no model
-is live: even random convolutions tell colours and textures apart (Saxe et al., "On random
-weights and unsupervised feature learning", 2011).
-"""
+"""What the backbone sees in photos, as a matrix: computed once for a photo, and kept by day."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -17,36 +12,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from PIL import Image
-from safetensors.torch import load
-from torch import nn
 
-from dandelion_pipeline.errors import BundleError, ObjectDamaged
+from dandelion_pipeline.embeddings.backbone import (
+    FEATURES,
+    PREPROCESSING,
+    Backbone,
+    load_backbone,
+    version,
+)
+from dandelion_pipeline.errors import ObjectDamaged
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing, pixels_of, prepare
 from dandelion_pipeline.networks.device import pick_device
-from dandelion_pipeline.networks.resnet import (
-    ARCHITECTURE,
-    FEATURES,
-    EmbeddingNetwork,
-    build_network,
-)
-from dandelion_pipeline.release.live import live_bundle
-from dandelion_pipeline.release.manifest import WEIGHTS_FILE
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.content_store import read_photos
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.storage.records.tables import last_table, write_table
 
-UNTRAINED = "untrained-1"
-"""Names the untrained network: its architecture, seed and preprocessing. Change them, change it."""
-
-_SEED = 0
-_UNTRAINED_SIZE = 64
 _BATCH = 64
+_TOLD_EVERY = 1_000
 
 Embeddings = npt.NDArray[np.float32]
 
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
         pa.field("photo", pa.string(), nullable=False),
         pa.field("features", pa.binary(2 * FEATURES), nullable=False),
@@ -64,22 +52,10 @@ class Embedder:
     """A network that says what it sees."""
 
     version: str
-    """The version of the model that it is, or `UNTRAINED`."""
+    """Of the network and its preprocessing; features of two versions cannot be compared."""
 
     preprocessing: Preprocessing
-    network: EmbeddingNetwork
-
-    @classmethod
-    def of(
-        cls, version: str, preprocessing: Preprocessing, network: nn.Module, device: str
-    ) -> "Embedder":
-        """Take the classifier off a network as `build_network` makes it; the network is altered.
-
-        Raises:
-            TrainingError: the device is not there.
-        """
-        features = EmbeddingNetwork(network, preprocessing).eval().to(pick_device(device))
-        return cls(version, preprocessing, features)
+    network: Backbone
 
     def embed(self, images: Iterable[Image.Image]) -> Embeddings:
         """The features of upright RGB photos, shape ``(N, FEATURES)``.
@@ -103,39 +79,16 @@ class Embedder:
         return features
 
 
-def untrained_embedder(device: str = "auto") -> Embedder:
-    """The network before it has learnt anything: the same on every machine."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
-        network = build_network(classes=2)
-    return Embedder.of(UNTRAINED, Preprocessing(size=_UNTRAINED_SIZE), network, device)
-
-
-def live_embedder(store: Store, device: str = "auto") -> Embedder:
-    """The live model's network, or the untrained one if none of our architecture is live.
-
-    A damaged live model must not keep photos from being looked at: it counts as none.
+def backbone_embedder(device: str = "auto") -> Embedder:
+    """The pretrained backbone.
 
     Args:
-        store: where models and their releases lie.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
 
     Raises:
-        ReleaseError: the release log cannot be read.
-        TrainingError: the device is not there.
+        TrainingError: the device is not there, or the weights are not those that are pinned.
     """
-    bundle = live_bundle(store)
-    if bundle is None or bundle.manifest.architecture != ARCHITECTURE:
-        return untrained_embedder(device)
-    try:
-        weights = bundle.read(WEIGHTS_FILE)
-    except BundleError:
-        return untrained_embedder(device)
-    manifest = bundle.manifest
-    network = build_network(len(manifest.classes))
-    network.load_state_dict(load(weights))
-    preprocessing = Preprocessing.model_validate(manifest.preprocessing)
-    return Embedder.of(manifest.version, preprocessing, network, device)
+    return Embedder(version(), PREPROCESSING, load_backbone().to(pick_device(device)))
 
 
 def embeddings(store: Store, embedder: Embedder, table: pa.Table) -> Embeddings:
@@ -165,17 +118,51 @@ def embeddings(store: Store, embedder: Embedder, table: pa.Table) -> Embeddings:
     return result
 
 
-def _of_day(store: Store, embedder: Embedder, day: str, hashes: pa.Array) -> pa.Table:
-    """A table of `_SCHEMA` that has at least these photos."""
+def embed_day(
+    store: Store,
+    embedder: Embedder,
+    day: str,
+    hashes: pa.Array,
+    on_photos: Callable[[str], None] = lambda message: None,
+) -> int:
+    """Keep the features of the photos of a day; those that are kept already cost nothing.
+
+    Args:
+        store: where the photos lie, and what was made of them.
+        embedder: what makes them.
+        day: as in the keys of the store.
+        hashes: SHA-256 of the photos.
+        on_photos: is told how far it is, now and then.
+
+    Returns:
+        How many were new.
+
+    Raises:
+        ObjectNotFound: a photo is not there.
+        ObjectDamaged: a photo is not what its hash says.
+    """
+    before = _kept(store, layout.embeddings(embedder.version, day)).num_rows
+    after: int = _of_day(store, embedder, day, hashes, on_photos).num_rows
+    return after - before
+
+
+def _of_day(
+    store: Store,
+    embedder: Embedder,
+    day: str,
+    hashes: pa.Array,
+    on_photos: Callable[[str], None] = lambda message: None,
+) -> pa.Table:
+    """A table of `SCHEMA` that has at least these photos."""
     key = layout.embeddings(embedder.version, day)
     kept = _kept(store, key)
     known = pc.is_in(hashes, kept["photo"].combine_chunks())
     new = pc.unique(hashes.filter(pc.invert(known)))
     if not len(new):
         return kept
-    features = _embed_kept(store, embedder, new.to_pylist()).astype("<f2")
-    column = pa.array([row.tobytes() for row in features], _SCHEMA.field("features").type)
-    kept = pa.concat_tables([kept, pa.table([new, column], schema=_SCHEMA)])
+    features = _embed_kept(store, embedder, new.to_pylist(), on_photos).astype("<f2")
+    column = pa.array([row.tobytes() for row in features], SCHEMA.field("features").type)
+    kept = pa.concat_tables([kept, pa.table([new, column], schema=SCHEMA)])
     write_table(store, key, kept)
     return kept
 
@@ -185,13 +172,18 @@ def _kept(store: Store, key: str) -> pa.Table:
         found = last_table(store, key)
     except ObjectDamaged:  # all of it can be made again
         found = None
-    return _SCHEMA.empty_table() if found is None else found
+    return SCHEMA.empty_table() if found is None else found
 
 
-def _embed_kept(store: Store, embedder: Embedder, hashes: Sequence[str]) -> Embeddings:
+def _embed_kept(
+    store: Store, embedder: Embedder, hashes: Sequence[str], on_photos: Callable[[str], None]
+) -> Embeddings:
     """Read, decode and embed, a bounded number at a time."""
+    done = count(1)
 
     def pixels(data: bytes) -> npt.NDArray[np.uint8]:
+        if (number := next(done)) % _TOLD_EVERY == 0:
+            on_photos(f"{number} of {len(hashes)} photos embedded")
         return pixels_of(data, embedder.preprocessing)
 
     contents = read_photos(store, hashes)

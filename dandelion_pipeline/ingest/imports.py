@@ -8,6 +8,7 @@ landed: an import that is killed leaves none, and the next one of the source wri
 import hashlib
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -105,19 +106,30 @@ def last_import(store: Store, source: str) -> ImportRecord | None:
     return _read(store, layout.import_record(_source_id(source), number)) if number else None
 
 
-def last_imports(store: Store) -> list[ImportRecord]:
+def last_imports(store: Store, until: str | None = None) -> list[ImportRecord]:
     """The last record of every source, the latest import last.
+
+    Args:
+        store: where the photos landed.
+        until: the last day that counts, ``YYYY-MM-DD`` in UTC.
 
     Raises:
         ObjectDamaged: one is not as it was written.
     """
-    numbers: dict[str, int] = {}
+    numbers: defaultdict[str, list[int]] = defaultdict(list)
     for found in store.list_objects(layout.IMPORTS):
         place = layout.split_import_key(found.key)
         if place:
-            numbers[place[0]] = max(place[1], numbers.get(place[0], 0))
-    keys = [layout.import_record(source, number) for source, number in numbers.items()]
-    records = ordered_parallel_map(lambda key: _read(store, key), keys)
+            numbers[place[0]].append(place[1])
+
+    def last(source: str) -> ImportRecord | None:
+        for number in sorted(numbers[source], reverse=True):
+            record = _read(store, layout.import_record(source, number))
+            if until is None or record.facts.when[: len(until)] <= until:
+                return record
+        return None
+
+    records = [record for record in ordered_parallel_map(last, numbers) if record]
     return sorted(records, key=lambda record: (record.facts.when, record.facts.source))
 
 

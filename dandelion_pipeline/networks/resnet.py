@@ -11,9 +11,6 @@ ARCHITECTURE = "resnet18"
 CLASSIFIER = "fc."
 """What the names of the last layer's weights begin with."""
 
-FEATURES = 512
-"""Width of what the classifier, the last layer, gets to see."""
-
 
 def build_network(classes: int, *, zero_init_residual: bool = False) -> nn.Module:
     """Make an untrained torchvision ResNet18 (He et al., 2015, arXiv:1512.03385).
@@ -44,17 +41,3 @@ class ServedNetwork(nn.Module):
         """Logits of shape ``(N, classes)``."""
         logits: torch.Tensor = self.network(self.normalize(pixels.permute(0, 3, 1, 2)))
         return logits
-
-
-class EmbeddingNetwork(nn.Module):
-    """The network without its classifier: pixels as for `ServedNetwork` in, features out."""
-
-    def __init__(self, network: nn.Module, preprocessing: Preprocessing) -> None:
-        super().__init__()
-        self.served = ServedNetwork(network, preprocessing)
-        self.served.network.fc = nn.Identity()
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pooled features of shape ``(N, FEATURES)``."""
-        features: torch.Tensor = self.served(pixels)
-        return features

@@ -10,6 +10,9 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.garbage_collection import Damage, Orphan
 from dandelion_pipeline.storage.objects.store import Store, StoredObject
 
+_UNTRAINED = "untrained-1"
+"""The network that looked at photos where no model was live."""
+
 
 def orphans(store: Store) -> list[Orphan]:
     """Bundles without a manifest: a training that died, or that nobody published.
@@ -31,15 +34,10 @@ def orphans(store: Store) -> list[Orphan]:
 
 
 def outdated_embeddings(store: Store) -> list[Orphan]:
-    """What models saw in photos that are not live any more. It is made again if one is needed.
-
-    Raises:
-        ReleaseError: the release log cannot be read, so nobody knows which model is live.
-    """
-    live = log.live_or_none(store)
-    models = set(known_versions(store)) - {live.version if live else ""}
+    """What trained models saw in photos, from the time before the backbone: nothing reads it."""
+    models = {*known_versions(store), _UNTRAINED}
     return [
-        Orphan(found.key, "features of a model that is not live", (found,))
+        Orphan(found.key, "features of a trained model", (found,))
         for found in store.list_objects(layout.EMBEDDINGS)
         if layout.embeddings_version(found.key) in models
     ]

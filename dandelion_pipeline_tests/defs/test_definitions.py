@@ -18,13 +18,14 @@ def specs() -> dict[str, dg.AssetSpec]:
 
 
 def test_the_six_assets_are_there_and_follow_each_other(specs: dict[str, dg.AssetSpec]) -> None:
-    # The legacy Airflow DAG stands before them, and what people say of the model beside them.
-    assert set(specs) == {"data_ingestion", "feedback", *WALK}
+    # The legacy Airflow DAG stands before them; beside them what people say of the model, and what
+    # the backbone sees in the photos of a day.
+    assert set(specs) == {"data_ingestion", "feedback", "embeddings", *WALK}
     for upstream, downstream in pairwise(["data_ingestion", *WALK]):
         assert dg.AssetKey(upstream) in {dep.asset_key for dep in specs[downstream].deps}
 
 
-@pytest.mark.parametrize("name", [*WALK, "feedback"])
+@pytest.mark.parametrize("name", [*WALK, "feedback", "embeddings"])
 def test_each_asset_says_what_it_is_and_whose(specs: dict[str, dg.AssetSpec], name: str) -> None:
     spec = specs[name]
     assert spec.description
@@ -35,7 +36,7 @@ def test_each_asset_says_what_it_is_and_whose(specs: dict[str, dg.AssetSpec], na
 
 def test_photos_come_in_by_the_day(specs: dict[str, dg.AssetSpec]) -> None:
     by_day = {name for name, spec in specs.items() if spec.partitions_def is not None}
-    assert by_day == {"data_ingestion", "feedback", "raw_images", "clean_images"}
+    assert by_day == {"data_ingestion", "feedback", "raw_images", "clean_images", "embeddings"}
 
 
 def test_the_photos_of_today_can_be_ingested_today() -> None:
@@ -54,7 +55,7 @@ def test_nothing_is_kept_by_an_io_manager_that_pickles() -> None:
         for asset in defs.assets or []
         if isinstance(asset, dg.AssetsDefinition)
         for key in asset.keys
-        if key.to_user_string() != "published_model"  # it has no value, so nothing to keep
+        if key.to_user_string() not in {"embeddings", "published_model"}  # they keep it themselves
     }
     assert used == set(managers)
 

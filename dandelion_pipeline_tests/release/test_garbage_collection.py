@@ -30,11 +30,15 @@ def test_a_model_without_a_manifest_is_an_orphan(models: Store) -> None:
     assert orphan.needed_if == layout.model_file("begun", layout.MANIFEST)
 
 
-def test_features_of_models_that_are_not_live_are_orphans(models: Store) -> None:
-    for version in ("v1", "v2", "refused", "untrained-1"):
+def test_features_of_trained_models_are_orphans_and_those_of_a_backbone_are_not(
+    models: Store,
+) -> None:
+    for version in ("v1", "refused", "untrained-1", "efficientnet-lite0-57934424-0"):
         models.put(layout.embeddings(version, "2025-05-01"), b"features")
     names = [orphan.name for orphan in garbage_collection.outdated_embeddings(models)]
-    assert names == [layout.embeddings(version, "2025-05-01") for version in ("refused", "v1")]
+    assert names == [
+        layout.embeddings(version, "2025-05-01") for version in ("refused", "untrained-1", "v1")
+    ]
 
 
 def test_finished_and_released_models_are_known(models: Store) -> None:

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from dandelion_pipeline.dataset.labels.label_quality import check_labels
 from dandelion_pipeline.dataset.labels.reviews import latest, reviews
-from dandelion_pipeline.embeddings.embedding import embeddings, live_embedder
+from dandelion_pipeline.embeddings.embedding import backbone_embedder, embeddings
 from dandelion_pipeline.storage.objects.store import Store
 
 
@@ -20,7 +20,7 @@ def with_label_check(store: Store, used: pa.Table) -> pa.Table:
         photos to tell; ``suggested_label``, null unless a person should look at the photo.
     """
     labels = used["label"].to_pylist()
-    features = embeddings(store, live_embedder(store), used)
+    features = embeddings(store, backbone_embedder(), used)
     check = check_labels(features, labels, used["group"].to_pylist())
     quality: list[float | None] = [None] * used.num_rows
     suggested: list[str | None] = [None] * used.num_rows

@@ -7,6 +7,7 @@ import dagster as dg
 
 from dandelion_pipeline.dataset.reviewed import preview_dataset
 from dandelion_pipeline.defs.assets.dataset import clean_images, dataset
+from dandelion_pipeline.defs.assets.embeddings import embeddings
 from dandelion_pipeline.defs.assets.feedback import feedback
 from dandelion_pipeline.defs.assets.ingest import raw_images
 from dandelion_pipeline.defs.assets.release import published_model
@@ -22,8 +23,8 @@ from dandelion_pipeline.storage.objects.store import Store
 
 ingestion_job = dg.define_asset_job(
     "ingestion_job",
-    selection=[raw_images, clean_images],
-    description="Take in the photos that landed on one day.",
+    selection=[raw_images, clean_images, embeddings],
+    description="Take in the photos that landed on one day, and embed them.",
 )
 
 feedback_job = dg.define_asset_job(

@@ -1,9 +1,17 @@
 """How a photo becomes the model's input. The manifest of every model carries these numbers."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from dandelion_pipeline.images.decoding.decode import SHORTER_SIDE, decode
 
@@ -17,7 +25,12 @@ class Preprocessing(BaseModel):
     """Width and height of the model's input, in pixels."""
 
     crop: float = Field(default=0.9, gt=0, le=1)
-    """The centred square that is kept, as a share of the photo's shorter side."""
+    """The centred square that is kept, as a share of the photo's shorter side; if the photo is
+    stretched, the centred part, as a share of each side."""
+
+    stretch: bool = False
+    """Whether the photo is squeezed to a square, whatever its proportions. A manifest does not say
+    so where it is not, because an older API refuses what it does not know."""
 
     shorter_side: int = Field(default=SHORTER_SIDE, ge=16)
     """Pixels that the shorter side of a larger JPEG keeps at least when it is decoded. A manifest
@@ -28,6 +41,13 @@ class Preprocessing(BaseModel):
 
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     """Of the channels, like ``mean``. Both are applied inside the model's graph."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = serialize(self)
+        if not self.stretch:
+            document.pop("stretch", None)
+        return document
 
 
 def pixels_of(data: bytes, preprocessing: Preprocessing) -> npt.NDArray[np.uint8]:
@@ -49,12 +69,14 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
         Pixels of shape ``(size, size, 3)``, 8-bit RGB: one row of the model's input.
     """
     width, height = image.size
-    side = min(width, height) * preprocessing.crop
-    left, top = (width - side) / 2, (height - side) / 2
+    shorter = min(width, height)
+    sides = (width, height) if preprocessing.stretch else (shorter, shorter)
+    across, down = (side * preprocessing.crop for side in sides)
+    left, top = (width - across) / 2, (height - down) / 2
     square = image.resize(
         (preprocessing.size, preprocessing.size),
         Image.Resampling.BILINEAR,
-        box=(left, top, left + side, top + side),
+        box=(left, top, left + across, top + down),
         reducing_gap=3.0,
     )
     return np.asarray(square, dtype=np.uint8)

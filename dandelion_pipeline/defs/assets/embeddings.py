@@ -1,0 +1,43 @@
+"""`embeddings`: what the backbone sees in the photos of a day."""
+
+import dagster as dg
+import pyarrow as pa
+
+from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
+from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.embeddings.backbone import FEATURES
+from dandelion_pipeline.embeddings.embedding import backbone_embedder, embed_day
+from dandelion_pipeline.storage import layout
+
+
+@dg.asset(
+    partitions_def=days,
+    pool=INGESTION_POOL,
+    group_name="ingestion",
+    kinds={"python", "pytorch", "parquet"},
+    owners=["team:ml"],
+)
+def embeddings(
+    context: dg.AssetExecutionContext, store: StoreResource, clean_images: pa.Table
+) -> dg.MaterializeResult[None]:
+    """The features of the photos of a day that are fit for training, computed once for each photo.
+
+    The label check and whatever else looks at photos reads them from here.
+    """
+    opened, day = store.open(), context.partition_key
+    wanted = clean_images.filter(clean_images["keep"])["sha256"].combine_chunks()
+    with transient_errors_retried(context):
+        embedder = backbone_embedder()
+        new = embed_day(opened, embedder, day, wanted, on_photos=context.log.info)
+    context.log.info(f"{day}: {len(wanted)} photos, {new} of them embedded now")
+    return dg.MaterializeResult(
+        metadata={
+            "backbone": embedder.version,
+            "features": FEATURES,
+            "dagster/row_count": len(wanted),
+            "embedded_now": new,
+            "address": opened.address(layout.embeddings(embedder.version, day)),
+        }
+    )
