@@ -11,6 +11,7 @@ INSTALLER ?= uv
 IMAGES ?=
 LABELS ?=
 PRESET ?=
+MODEL ?=
 RETRAIN ?=
 STORE ?=
 MIRROR ?=
@@ -32,6 +33,7 @@ Run (the first time, this sets up .venv: $(RUN_SIZE); see docs/set-up.md)
   make run                       a generated sample in, a published model out
   make run IMAGES=folder|url     your photos: one folder for each class
   make run PRESET=fast|best      best is the default; fast trains for less
+  make run MODEL=transfer        a head on a pretrained backbone, in seconds
   make run IMAGES=… MIRROR=1     leave out photos that the folder has no more
   make up                        the API, the web page, Dagster and MLflow
   make run|up STORE=s3           the same on a local S3 server
@@ -56,7 +58,7 @@ help:
 
 run: .venv/running
 	@$(BIN)/dandelion run --images $(call quoted,$(IMAGES)) --labels $(call quoted,$(LABELS)) \
-		$(if $(PRESET),--preset "$(PRESET)") $(if $(RETRAIN),--retrain) $(if $(STORE),--store "$(STORE)") \
+		$(if $(PRESET),--preset "$(PRESET)") $(if $(MODEL),--model "$(MODEL)") $(if $(RETRAIN),--retrain) $(if $(STORE),--store "$(STORE)") \
 		$(if $(MIRROR),--mirror) $(if $(filter force,$(MIRROR)),--force) \
 		$(if $(MERGE_CASE),--merge-case) $(if $(KEEP_SPLITS),--keep-splits) $(if $(GROUPS),--group-pattern $(call quoted,$(GROUPS)))
 

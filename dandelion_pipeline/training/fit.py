@@ -181,33 +181,39 @@ def fit(
         some = rows.slice(0, compared_training_photos(len(validation.labels)))
         compared = load_prepared(store, some, info.classes, config.preprocessing)
         exported = export(network, config.preprocessing, compared.pixels, validation)
-    data = DataSummary(
-        hash=info.hash,
-        is_sample=info.is_sample,
-        counts=info.counts,
-        snapshot=sha256_hex(parquet_bytes(dataset)),
-    )
-    seconds = time.perf_counter() - started
-    record = _record(training, exported, info.classes, data, seconds)
-    return TrainedModel(record, exported.files)
+    ended = Ended(ARCHITECTURE, config, training.history, training.choices, training.plan)
+    return trained_model(ended, exported, dataset, time.perf_counter() - started)
 
 
-def _record(
-    training: Training,
-    exported: Exported,
-    classes: list[str],
-    data: DataSummary,
-    seconds: float,
-) -> TrainingRecord:
-    config = training.config
-    return TrainingRecord(
+@dataclass(frozen=True)
+class Ended:
+    """A training that is over."""
+
+    architecture: str
+    config: TrainingConfig
+    history: list[EpochMetrics]
+    choices: Choices
+    plan: Plan | None = None
+
+
+def trained_model(
+    ended: Ended, exported: Exported, dataset: pa.Table, seconds: float
+) -> TrainedModel:
+    """The files of a training and what is known of it."""
+    info = DatasetInfo.of(dataset)
+    record = TrainingRecord(
         version=_new_version(exported.files[WEIGHTS_FILE]),
-        architecture=ARCHITECTURE,
-        classes=classes,
-        preprocessing=config.preprocessing,
-        data=data,
-        config=TrainingConfig.model_validate(config.model_dump()),
-        history=training.history,
+        architecture=ended.architecture,
+        classes=info.classes,
+        preprocessing=ended.config.preprocessing,
+        data=DataSummary(
+            hash=info.hash,
+            is_sample=info.is_sample,
+            counts=info.counts,
+            snapshot=sha256_hex(parquet_bytes(dataset)),
+        ),
+        config=TrainingConfig.model_validate(ended.config.model_dump()),
+        history=ended.history,
         seconds=seconds,
         torch_version=torch.__version__,
         fp32=exported.fp32,
@@ -218,9 +224,10 @@ def _record(
         served_as=exported.served.form,
         served_because=exported.served.because,
         temperatures=exported.temperatures,
-        plan=training.plan,
-        choices=training.choices,
+        plan=ended.plan,
+        choices=ended.choices,
     )
+    return TrainedModel(record, exported.files)
 
 
 def _new_version(weights: bytes) -> str:

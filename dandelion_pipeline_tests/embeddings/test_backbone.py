@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from dandelion_pipeline.embeddings import backbone
-from dandelion_pipeline.embeddings.backbone import FEATURES, PREPROCESSING, load_backbone
+from dandelion_pipeline.embeddings.backbone import FEATURES, load_backbone
+from dandelion_pipeline.embeddings.preprocessing import PREPROCESSING
 from dandelion_pipeline.errors import TrainingError
 from dandelion_pipeline.images.decoding.preprocess import prepare
 from dandelion_pipeline.networks.efficientnet_lite import EfficientNetLite0

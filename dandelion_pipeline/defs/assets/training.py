@@ -17,10 +17,11 @@ from dandelion_pipeline.evaluation.pictures import CAPTIONS, evaluation_pictures
 from dandelion_pipeline.evaluation.scores import measure_both, score
 from dandelion_pipeline.release.manifest import Metrics
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.config import Model, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel, fit
 from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.pace import Outlook
+from dandelion_pipeline.training.transfer import fit_transfer
 
 
 class TrainedModelConfig(dg.Config, TrainingConfig):
@@ -41,7 +42,10 @@ def trained_model(
     mlflow: dg.ResourceParam[Tracking],
     dataset: pa.Table,
 ) -> TrainedModel:
-    """A ResNet18; kept is the average of its weights at the end of the schedule."""
+    """A ResNet18, or a head on the pretrained backbone.
+
+    Of a ResNet18, the average of its weights at the end of the schedule is kept.
+    """
     with mlflow.failures_recorded(), transient_errors_retried(context):
         mlflow.log_params(config.model_dump())
         opened = store.open()
@@ -49,9 +53,12 @@ def trained_model(
         if opened.exists(report):
             mlflow.log_page(opened.get(report), "data_report.html")
         reporter = _Reporter(context, mlflow)
-        model = fit(
-            opened, dataset, config, reporter.on_epoch, reporter.on_resume, reporter.on_start
-        )
+        if config.model is Model.TRANSFER:
+            model = fit_transfer(opened, dataset, config)
+        else:
+            model = fit(
+                opened, dataset, config, reporter.on_epoch, reporter.on_resume, reporter.on_start
+            )
         record = model.record
         context.log.info(f"served in {record.served_in_words}")
         unit = record.plan.unit if record.plan else "epoch"

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from dandelion_pipeline.training.config import Imbalance
@@ -49,6 +51,12 @@ class Balance:
             return torch.randperm(len(labels))
         weights = (self._drawn / self.counts)[labels]
         return torch.multinomial(weights, len(labels), replacement=True)
+
+    def sample_weights(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The same as weights of photos, 1 on average, for methods that see all of them at once."""
+        weights = (self._drawn / self.counts)[torch.from_numpy(labels)].numpy()
+        found: npt.NDArray[np.float64] = weights / weights.mean()
+        return found
 
     def loss_offset(self) -> torch.Tensor:
         """What is added to logits in the loss of training: ``(classes,)``."""
