@@ -1,6 +1,7 @@
 """What `make run` makes of anyone's photos: one line for each data set.
 
-    python -m benchmarks.images.data_sets [--preset fast|best] [[NAME=]FOLDER | KIND | digits] …
+    python -m benchmarks.images.data_sets [--preset fast|best] [--model transfer]
+        [[NAME=]FOLDER | KIND | digits] …
 
 Each set goes the way of a new user: ``dandelion run --images FOLDER --preset fast`` in a home of
 its own, and what is printed is read from the store afterwards. A folder may be a public data set; a
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +58,12 @@ class Ran:
 def main(arguments: Sequence[str]) -> int:
     """Run each set, and print what came of it; the exit code is the number of sets not live."""
     words = list(arguments)
-    preset = "fast"
-    if "--preset" in words:
-        at = words.index("--preset")
-        preset = words[at + 1]
-        del words[at : at + 2]
+    options = {"--preset": "fast", "--model": "resnet18"}
+    for option in options:
+        if option in words:
+            at = words.index(option)
+            options[option] = words[at + 1]
+            del words[at : at + 2]
     not_live = 0
     for word in words or [EXAMPLE, DIGITS, *KINDS]:
         if word == EXAMPLE and not example.FOLDER.is_dir():
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
             continue
         with _folder(word) as (name, folder), tempfile.TemporaryDirectory() as home:
             out.print(f"== {name}")
-            not_live += not _show(_run(folder, Path(home), preset))
+            not_live += not _show(_run(folder, Path(home), options))
     return not_live
 
 
@@ -100,12 +102,13 @@ def _write_digits(folder: Path) -> None:
         grey.save(folder / str(label) / f"{number:04}.png")
 
 
-def _run(folder: Path, home: Path, preset: str) -> Ran:
+def _run(folder: Path, home: Path, options: Mapping[str, str]) -> Ran:
     started = time.perf_counter()
     done = subprocess.run(  # noqa: S603  our own program
         [
             str(Path(sys.executable).parent / "dandelion"),
-            *("run", "--images", str(folder), "--preset", preset),
+            *("run", "--images", str(folder)),
+            *(word for option in options.items() for word in option),
         ],
         env={**_environment(), "DANDELION_HOME": str(home)},
         stdout=subprocess.PIPE,

@@ -15,7 +15,9 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 from dandelion_pipeline.storage.records.tables import parquet_bytes, write_snapshot
+from dandelion_pipeline.training.config import Model, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
+from dandelion_pipeline.training.transfer import fit_transfer
 from dandelion_pipeline_tests.data import tiny_models
 from dandelion_pipeline_tests.data.clean_rows import clean_table
 from dandelion_pipeline_tests.data.small_data_set import TINY
@@ -123,6 +125,24 @@ def test_the_temperature_goes_into_the_manifest_and_into_the_answers(
     served = Engine(open_bundle(store, "one")).classify(photo)
     assert list(served.values()) == pytest.approx(scores["probabilities"][0].as_py())
     assert max(served.values()) < 0.7
+
+
+def test_a_head_on_the_backbone_goes_live_and_the_api_answers_as_it_was_judged(
+    store: Store,
+) -> None:
+    dataset = coloured_dataset(store, each=30)
+    model = fit_transfer(store, dataset, TrainingConfig(model=Model.TRANSFER, device="cpu"))
+    put_files(store, model.record.version, model.bundle_files())
+    scores = score(store, dataset, model)
+    outcome = publish(store, model, scores, ORIGIN)
+    assert outcome is not None
+    assert outcome.decision.promote
+    live = open_bundle(store, model.record.version)
+    engine = Engine(live, live.manifest.form)
+    for row in range(3):
+        photo = store.get(layout.image(scores["sha256"][row].as_py()))
+        judged = scores["probabilities"][row].as_py()
+        assert list(engine.classify(photo).values()) == pytest.approx(judged, abs=0.02)
 
 
 def test_the_first_model_goes_live(store: Store, dataset: pa.Table) -> None:

@@ -18,10 +18,11 @@ CLASSES = ["daisy", "dandelion", "grass"]
 def blobs(
     per_class: int, classes: int = 2, seed: int = 0
 ) -> tuple[npt.NDArray[np.float32], list[str]]:
-    """Points around one centre for each class."""
+    """Points around one centre for each class, each of length 1 as features are."""
     rng = np.random.default_rng(seed)
     centres = 6 * np.eye(classes, 8)
     points = np.concatenate([centre + rng.normal(size=(per_class, 8)) for centre in centres])
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
     return points.astype(np.float32), [c for c in CLASSES[:classes] for _ in range(per_class)]
 
 
