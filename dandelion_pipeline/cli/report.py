@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dandelion_pipeline.errors import DandelionError
+from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.release.manifest import Manifest, Metrics
 from dandelion_pipeline.storage import layout
@@ -50,6 +51,19 @@ def progress(step: str) -> Iterator[Progress]:
         yield bar
 
 
+def show_models(store: Store, made: list[Manifest], live: Release | None, then: str) -> None:
+    """The one that is live, or else the last one, and a line about each other."""
+    shown = next((one for one in made if live and one.version == live.version), made[-1])
+    show_model(store, shown, live, then)
+    for other in made:
+        if other is not shown:
+            decision = last_decision(store, other.version)
+            why = decision.reason if decision and not decision.promote else "another one is live"
+            accuracy = accuracy_in_words(other.metrics)
+            said = f"{other.architecture} {other.version}: {accuracy}; {why}"
+            out.print(Text.assemble(("     also  ", "bold"), said))
+
+
 def show_model(store: Store, manifest: Manifest, live: Release | None, then: str) -> None:
     """The counts, the accuracy, the version, where it lies, and the command to go on with."""
     out.print()
@@ -57,6 +71,7 @@ def show_model(store: Store, manifest: Manifest, live: Release | None, then: str
     metrics = manifest.metrics
     facts = {
         "accuracy": accuracy_in_words(metrics),
+        "network": manifest.architecture,
         "version": manifest.version,
         "lies in": store.address(layout.model_file(manifest.version, "")),
         "live": _live(manifest, live),

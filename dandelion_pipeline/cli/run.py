@@ -1,6 +1,7 @@
 """`dandelion run`: photos in, a published model out."""
 
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ from dandelion_pipeline.cli.images.commands import (
     bring_in,
     split_labels,
 )
-from dandelion_pipeline.cli.report import out, say, show_model
+from dandelion_pipeline.cli.report import out, say, show_models
 from dandelion_pipeline.cli.store.choice import S3PortOption, StoreOption, chosen_store
 from dandelion_pipeline.dataset.dataset import FEWEST_CLASSES, SMALLEST_CLASS
 from dandelion_pipeline.dataset.reviewed import known_classes, preview_dataset
@@ -26,6 +27,7 @@ from dandelion_pipeline.errors import (
     CheckFailed,
     DatasetError,
     Interrupted,
+    ModelRefused,
     Refused,
     SettingsError,
     SourceError,
@@ -41,10 +43,20 @@ from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.training.config import Model, Preset, TrainingConfig
+from dandelion_pipeline.training.config import Model, Preset, TrainingConfig, models_of
 
 if TYPE_CHECKING:
     from dandelion_pipeline.cli.pipeline import Pipeline
+
+
+class ModelChoice(StrEnum):
+    """What is trained."""
+
+    BOTH = "both"
+    """A head on a pretrained network first, and then a ResNet18 as its challenger."""
+
+    TRANSFER = "transfer"
+    RESNET18 = "resnet18"
 
 
 def run(
@@ -54,8 +66,9 @@ def run(
         Preset | None, typer.Option(help="Default: best; for the generated sample, sample.")
     ] = None,
     model: Annotated[
-        Model, typer.Option(help="transfer: a head on a pretrained backbone, in seconds.")
-    ] = Model.RESNET18,
+        ModelChoice | None,
+        typer.Option(help="Default: both; with --preset, or for the generated sample, resnet18."),
+    ] = None,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train even if nothing changed.")
     ] = False,
@@ -75,7 +88,7 @@ def run(
     with chosen_store(kind, s3_port, may_join=True) as (settings, _):
         store = open_store(settings.store)
         try:
-            manifest = _made(settings, store, choice, preset, model, retrain=retrain)
+            made = _made(settings, store, choice, preset, model, retrain=retrain)
         except KeyboardInterrupt:
             raise Interrupted(
                 "the run",
@@ -83,7 +96,7 @@ def run(
                 "Run the same command again: photos that are in already are not copied again",
             ) from None
         then = f"make up STORE={kind}" if kind else "make up"
-        show_model(store, manifest, log.live_or_none(store), then)
+        show_models(store, made, log.live_or_none(store), then)
     out.print(f"     took  {time.monotonic() - started:.0f} s")
 
 
@@ -92,11 +105,11 @@ def _made(
     store: Store,
     choice: SourceChoice,
     preset: Preset | None,
-    model: Model,
+    model: ModelChoice | None,
     *,
     retrain: bool,
-) -> Manifest:
-    """The model that all photos make now."""
+) -> list[Manifest]:
+    """The models that all photos make now, the last one last."""
     source = chosen_source(store, choice)
     brought = bring_in(store, choice, source, today()) if source else None
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  Dagster takes seconds
@@ -109,12 +122,35 @@ def _made(
         raise
     _check_accepted(store, source, brought)
     dataset = preview_dataset(store, settings.split_salt)
-    preset = preset or (Preset.SAMPLE if dataset.is_sample else Preset.BEST)
-    config = TrainingConfig.of(preset)
-    if model is Model.TRANSFER:  # of which a preset's knobs are none
-        config = TrainingConfig(model=model)
-    unchanged = None if retrain else _same_as_live(store, dataset.hash, config)
-    return unchanged or open_bundle(store, pipeline.train(config)).manifest
+    if model is None and (preset or dataset.is_sample):
+        model = ModelChoice.RESNET18
+    resnet18 = TrainingConfig.of(preset or (Preset.SAMPLE if dataset.is_sample else Preset.BEST))
+    configs = [
+        resnet18 if one is Model.RESNET18 else TrainingConfig(model=one)
+        for one in models_of(model or settings.model)
+    ]
+    unchanged = [] if retrain else [_same_as_live(store, dataset.hash, one) for one in configs]
+    same = [manifest for manifest in unchanged if manifest]
+    return same or _trained(store, pipeline, configs)
+
+
+def _trained(store: Store, pipeline: "Pipeline", configs: list[TrainingConfig]) -> list[Manifest]:
+    """Train one model after the other; one that the gate refuses does not stop the next.
+
+    Raises:
+        ModelRefused: the gate refused all of them.
+    """
+    made: list[Manifest] = []
+    refused: ModelRefused | None = None
+    for config in configs:
+        try:
+            made.append(open_bundle(store, pipeline.train(config)).manifest)
+        except ModelRefused as error:
+            say("published_model", str(error).splitlines()[0])
+            refused = error
+    if refused is not None and not made:
+        raise refused
+    return made
 
 
 def _ingest(pipeline: "Pipeline", waiting: list[str]) -> None:

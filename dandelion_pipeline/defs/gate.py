@@ -13,21 +13,21 @@ class GateConfig(dg.Config, GateLimits):
     """What a challenger has to keep to go live."""
 
 
-def gate_results(decision: Decision) -> Iterator[dg.AssetCheckResult]:
+def gate_results(decision: Decision, *, stops: bool = True) -> Iterator[dg.AssetCheckResult]:
     """One result for each of `GATE_CHECKS`.
 
-    A failure is a warning only, if somebody forced the release. What held and people should know
-    of all the same is a failed check with the severity of a warning: it stops nothing.
+    A failure is a warning only, if somebody forced the release, or if it stops nothing. What held
+    and people should know of all the same is a failed check with the severity of a warning.
     """
     for check in GATE_CHECKS:
         mine = [criterion for criterion in decision.criteria if criterion.check == check]
         held = all(criterion.passed for criterion in mine)
-        stops = not held and not decision.forced_because
+        is_error = stops and not held and not decision.forced_because
         yield dg.AssetCheckResult(
             asset_key=dg.AssetKey("published_model"),
             check_name=check,
             passed=held and not any(criterion.warning for criterion in mine),
-            severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
+            severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
             description="; ".join(criterion.says for criterion in mine),
             metadata=_figures(mine, decision.forced_because),
         )

@@ -11,6 +11,28 @@ from dandelion_pipeline.release.decision import last_decision
 from dandelion_pipeline.storage.objects.store import Store
 
 
+class OnValidation(BaseModel):
+    """Two models of the same data on its validation split, which decides between them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    photos: int
+    lost: int
+    """Photos that the other model gets right and the challenger wrong."""
+
+    gained: int
+    log_loss: float
+    """Mean cross-entropy of the challenger's probabilities, in nats."""
+
+    other_log_loss: float
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the challenger gets more photos right, or as many with better probabilities."""
+        more = self.gained - self.lost
+        return more > 0 or (more == 0 and self.log_loss < self.other_log_loss)
+
+
 class ChampionRecord(BaseModel):
     """What the scores say of another model: the live one, or the best one before it."""
 
@@ -26,6 +48,9 @@ class ChampionRecord(BaseModel):
     trained_on: list[str] | None = None
     """Test photos (SHA-256) that it, or a model whose weights it began with, was trained on, or
     photos of the same group; None if it is not known which it was trained on."""
+
+    on_validation: OnValidation | None = None
+    """How the two compare where both learnt from the same data, and are of different kinds."""
 
     unknown_ancestor: str = ""
     """Why it is not known which photos the weights that it began with have seen, if so."""

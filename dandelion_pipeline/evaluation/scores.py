@@ -2,19 +2,25 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from dandelion_pipeline.dataset.dataset import TEST, rows_of
+from dandelion_pipeline.dataset.dataset import TEST, VALIDATION, rows_of
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.evaluation.ancestry import ancestry, seen
-from dandelion_pipeline.evaluation.champion import ChampionRecord, best_before, trained_on
-from dandelion_pipeline.evaluation.metrics import measure, prediction_table
+from dandelion_pipeline.evaluation.champion import (
+    ChampionRecord,
+    OnValidation,
+    best_before,
+    trained_on,
+)
+from dandelion_pipeline.evaluation.metrics import answers, measure, prediction_table
 from dandelion_pipeline.evaluation.slices import with_facts
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing
 from dandelion_pipeline.networks.graphs import GRAPH_ERRORS, predict_logits
-from dandelion_pipeline.release.bundle import Bundle
+from dandelion_pipeline.release.bundle import Bundle, open_bundle
 from dandelion_pipeline.release.live import live_model
 from dandelion_pipeline.release.manifest import GRAPHS, Metrics
 from dandelion_pipeline.statistics.intervals import wilson_interval
@@ -23,6 +29,7 @@ from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.inputs.loading import load_prepared
 
 CHALLENGER, CHAMPION, BEST = "challenger", "champion", "best"
+_TINY = 1e-12
 _OTHER: TypeAdapter[ChampionRecord | None] = TypeAdapter(ChampionRecord | None)
 _ANCESTORS = b"dandelion.ancestors"
 
@@ -54,14 +61,17 @@ def score(store: Store, dataset: pa.Table, challenger: TrainedModel) -> pa.Table
     record = challenger.record
     test, ancestors = _unseen(store, rows_of(dataset, TEST), challenger)
     rows = with_facts(store, test)
-    answers = _answers(
+    ours = _answers(
         store, rows, record.classes, record.preprocessing, challenger.onnx, record.temperature
     )
     champion, theirs = _ask_champion(store, rows, record.classes)
+    if champion is not None and theirs is not None:
+        rivals = _on_validation(store, dataset, challenger, champion.version)
+        champion = champion.model_copy(update={"on_validation": rivals})
     best, earlier = _ask_best(store, rows, record.classes)
     tables = [
         _marked(said, model)
-        for said, model in ((answers, CHALLENGER), (theirs, CHAMPION), (earlier, BEST))
+        for said, model in ((ours, CHALLENGER), (theirs, CHAMPION), (earlier, BEST))
         if said is not None
     ]
     others = {CHAMPION: champion, BEST: best}
@@ -155,6 +165,33 @@ def _ask_champion(
     if live.bundle is None:
         return ChampionRecord(version=live.version, damage=live.damage), None
     return _ask_if_possible(live.bundle, rows, classes)
+
+
+def _on_validation(
+    store: Store, dataset: pa.Table, challenger: TrainedModel, version: str
+) -> OnValidation | None:
+    """Compare models of different kinds that learnt from the same data."""
+    record, manifest = challenger.record, open_bundle(store, version).manifest
+    if manifest.data.hash != record.data.hash or manifest.architecture == record.architecture:
+        return None
+    rows, classes = rows_of(dataset, VALIDATION), record.classes
+    ours = _answers(store, rows, classes, record.preprocessing, challenger.onnx, record.temperature)
+    _, theirs = _ask(open_bundle(store, version), rows, classes)
+    if theirs is None or not rows.num_rows:
+        return None
+    mine, other = right_answers(ours), right_answers(theirs)
+    return OnValidation(
+        photos=rows.num_rows,
+        lost=pc.sum(pc.and_not(other, mine)).as_py(),
+        gained=pc.sum(pc.and_not(mine, other)).as_py(),
+        log_loss=_log_loss(ours, classes),
+        other_log_loss=_log_loss(theirs, classes),
+    )
+
+
+def _log_loss(said: pa.Table, classes: Sequence[str]) -> float:
+    labels, probabilities = answers(said, classes)
+    return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], _TINY)).mean())
 
 
 def _ask_best(

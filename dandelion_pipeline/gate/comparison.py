@@ -22,6 +22,8 @@ from dandelion_pipeline.evaluation.scores import (
 )
 from dandelion_pipeline.gate.contest import CalibrationError, Changes, Pairs, Recall
 from dandelion_pipeline.gate.gate import (
+    NOT_SAMPLE,
+    USEFUL,
     Challenger,
     Champion,
     GateLimits,
@@ -45,6 +47,10 @@ class Comparison:
     best: str
     """The best model so far, this one included."""
 
+    keeps_rival: bool
+    """Whether the live model stays that learnt from the same data and is of another kind, so that
+    nothing went wrong: two kinds were tried, and the better one is live."""
+
 
 def compare(scores: pa.Table, model: TrainedModel, limits: GateLimits) -> Comparison:
     """Ask the gate.
@@ -66,7 +72,12 @@ def compare(scores: pa.Table, model: TrainedModel, limits: GateLimits) -> Compar
     )
     champion, best = (_other(scores, name, record.classes) for name in (CHAMPION, BEST))
     criteria = decide(challenger, champion, limits, best)
-    return Comparison(criteria, _best_after(record.version, challenger, best, champion))
+    rival = champion is not None and champion.on_validation is not None
+    failed = {criterion.check for criterion in criteria if not criterion.passed}
+    keeps_rival = rival and bool(failed) and failed.isdisjoint((USEFUL, NOT_SAMPLE))
+    return Comparison(
+        criteria, _best_after(record.version, challenger, best, champion), keeps_rival
+    )
 
 
 def _best_after(version: str, challenger: Challenger, *others: Champion | None) -> str:
@@ -90,6 +101,7 @@ def _other(scores: pa.Table, name: str, classes: list[str]) -> Champion | None:
         damage=other.damage,
         pairs=_pairs(ours, theirs) if was_asked(scores, name) else None,
         calibration=_calibration_error(theirs, classes),
+        on_validation=other.on_validation,
         remark="; ".join(remarks),
     )
 

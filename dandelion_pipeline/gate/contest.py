@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dandelion_pipeline.evaluation.champion import OnValidation
+
 
 class GateLimits(BaseModel):
     """What a challenger has to keep to go live."""
@@ -107,6 +109,9 @@ class Champion:
     """None if it was not asked: it is damaged, or knows other classes."""
 
     calibration: CalibrationError | None = None
+    on_validation: OnValidation | None = None
+    """How the two compare on validation, if they are of different kinds and of the same data."""
+
     remark: str = ""
     """What else is to be known about the comparison."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.stats import binom
 
+from dandelion_pipeline.evaluation.champion import OnValidation
 from dandelion_pipeline.gate.contest import (
     CalibrationError,
     Challenger,
@@ -66,6 +67,27 @@ def not_worse(
         warning=chance >= level and loss > limits.max_accuracy_loss,
         value=chance,
         bound=level,
+    )
+
+
+def better_on_validation(found: OnValidation) -> Criterion:
+    """Whether a challenger is better than a live model of another kind and of the same data.
+
+    Nothing is new that would speak for a change, so not to be worse is not enough. The validation
+    split decides, since the test split judges whatever goes live.
+    """
+    better = found.is_better
+    says = (
+        f"of the same photos as the live model, it is {'better' if better else 'not better'} on "
+        f"the {found.photos} validation photos: {found.lost} lost, {found.gained} gained, log loss "
+        f"{found.log_loss:.3f} against {found.other_log_loss:.3f}"
+    )
+    return Criterion(
+        check=NOT_WORSE,
+        says=says,
+        passed=better,
+        value=found.log_loss,
+        bound=found.other_log_loss,
     )
 
 

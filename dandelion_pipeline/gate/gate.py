@@ -11,6 +11,7 @@ from dandelion_pipeline.gate.criteria import (
     NOT_WORSE,
     RECOGNISED,
     USEFUL,
+    better_on_validation,
     calibrated,
     not_sample,
     not_worse,
@@ -110,6 +111,8 @@ def _not_worse(
     before = best.pairs_with(challenger) if best else None
     level = limits.significance * (1 - _CLASSES) / (1 if before is None else 2)
     found = [not_worse(pairs.all, level, limits, "the live model", champion.remark)]
+    if champion.on_validation is not None:
+        found.append(better_on_validation(champion.on_validation))
     if best and before:
         than = f"the best model so far, {best.version}"
         found.append(not_worse(before.all, level, limits, than, best.remark))

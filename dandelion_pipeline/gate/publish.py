@@ -36,6 +36,8 @@ class Outcome:
 
     manifest: Manifest
     decision: Decision
+    keeps_rival: bool = False
+    """As of `comparison.Comparison`."""
 
 
 def publish(
@@ -77,7 +79,7 @@ def publish(
         who, why, forced = f"Dagster run {run}", decision.reason, bool(forced_because)
         if supersede(bundle, champion, who=who, why=why, forced=forced) is None:
             return None
-    return Outcome(bundle.manifest, record(store, decision))
+    return Outcome(bundle.manifest, record(store, decision), comparison.keeps_rival)
 
 
 def publish_in_turn(

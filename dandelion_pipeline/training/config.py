@@ -38,6 +38,11 @@ class Model(StrEnum):
     """A head on the frozen, pretrained backbone (`training.transfer`): seconds."""
 
 
+def models_of(choice: str) -> list[Model]:
+    """The models that the setting ``model`` names, in the order in which they are trained."""
+    return [Model.TRANSFER, Model.RESNET18] if choice == "both" else [Model(choice)]
+
+
 class Precision(StrEnum):
     """What convolutions compute in."""
 

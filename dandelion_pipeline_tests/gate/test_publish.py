@@ -31,12 +31,13 @@ def challenger(
     flipped: bool = False,
     sample: bool = False,
     onnx: bytes | None = None,
+    architecture: str = "tiny",
 ) -> TrainedModel:
     info = DatasetInfo.of(dataset)
     files = {ONNX_FILE: onnx or tiny_models.onnx_graph(flipped=flipped)}
     record = TrainingRecord(
         version=version,
-        architecture="tiny",
+        architecture=architecture,
         classes=info.classes,
         preprocessing=TINY.preprocessing,
         data=DataSummary(
@@ -164,6 +165,40 @@ def test_a_worse_challenger_keeps_its_bundle_and_is_not_live(
     assert metrics.champion_accuracy is not None
     assert metrics.accuracy < metrics.champion_accuracy
     assert (metrics.lost, metrics.gained) == (metrics.test_photos, 0)
+
+
+def test_of_the_same_photos_another_kind_of_model_has_to_be_better_and_to_lose_is_no_failure(
+    store: Store, dataset: pa.Table
+) -> None:
+    published(store, dataset, "one")
+    outcome = published(store, dataset, "equal", architecture="other")
+    assert not outcome.decision.promote
+    assert outcome.keeps_rival
+    (against,) = outcome.decision.failed
+    assert "of the same photos as the live model, it is not better" in against.says
+    worse = published(store, dataset, "worse", architecture="other", flipped=True)
+    assert worse.keeps_rival is (
+        "better_than_guessing" not in {c.check for c in worse.decision.failed}
+    )
+    assert log.live(store).version == "one"
+
+
+def test_of_the_same_photos_another_kind_of_model_goes_live_if_it_is_better(
+    store: Store, dataset: pa.Table
+) -> None:
+    published(store, dataset, "some", onnx=MISSES_SOME_GRASS)
+    outcome = published(store, dataset, "all", architecture="other")
+    assert outcome.decision.promote
+    assert not outcome.keeps_rival
+    says = [criterion.says for criterion in outcome.decision.criteria]
+    assert any("it is better on the" in one for one in says)
+
+
+def test_on_other_photos_another_kind_of_model_has_to_be_no_worse(store: Store) -> None:
+    published(store, coloured_dataset(store, each=50), "one")
+    outcome = published(store, coloured_dataset(store, each=60), "two", architecture="other")
+    assert outcome.decision.promote
+    assert not any("of the same photos" in c.says for c in outcome.decision.criteria)
 
 
 def test_a_sample_model_never_replaces_a_real_one(store: Store, dataset: pa.Table) -> None:

@@ -60,7 +60,8 @@ def published_model(
     """The model as a bundle that is written once, and as the newest entry of the release log.
 
     A challenger that the gate refuses keeps its bundle, is never live, and materialises
-    nothing: the checks and the run's observation say why, and the run fails.
+    nothing: the checks and the run's observation say why, and the run fails. It does not fail
+    where the live model is of another kind and of the same photos, and merely stays.
     """
     opened = store.open()
     with mlflow.failures_recorded(), transient_errors_retried(context):
@@ -82,9 +83,10 @@ def published_model(
         yield dg.MaterializeResult(metadata=metadata)
     else:
         yield dg.AssetObservation(context.asset_key, metadata=metadata)
-    yield from gate_results(decision)
-    with mlflow.failures_recorded():
-        _require(decision)
+    yield from gate_results(decision, stops=not outcome.keeps_rival)
+    if not outcome.keeps_rival:
+        with mlflow.failures_recorded():
+            _require(decision)
 
 
 def _require(decision: Decision) -> None:

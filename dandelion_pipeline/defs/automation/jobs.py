@@ -20,6 +20,7 @@ from dandelion_pipeline.ingest.landing import is_ingested
 from dandelion_pipeline.release.live import live_bundle
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.training.config import Model, models_of
 
 ingestion_job = dg.define_asset_job(
     "ingestion_job",
@@ -38,6 +39,9 @@ training_job = dg.define_asset_job(
     selection=[dataset, trained_model, evaluation, published_model],
     description="Make a model of all clean photos, and publish it if it is good enough.",
 )
+
+
+_NOTHING_NEW = "the live model was trained on these photos; nothing is new"
 
 
 def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -75,15 +79,20 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     )
     def weekly_training_schedule(
         context: dg.ScheduleEvaluationContext, store: StoreResource
-    ) -> dg.RunRequest | dg.SkipReason:
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         opened = store.open()
         try:
             data_hash = preview_dataset(opened, settings.split_salt).hash
             live = live_bundle(opened)
         except (DatasetError, TransientError) as error:
-            return dg.SkipReason(str(error))
+            yield dg.SkipReason(str(error))
+            return
         live_hash = live.manifest.data.hash if live else None
-        return weekly_request(context.scheduled_execution_time, data_hash, live_hash)
+        tick, models = context.scheduled_execution_time, models_of(settings.model)
+        requests = weekly_requests(tick, data_hash, live_hash, models)
+        yield from requests
+        if not requests:
+            yield dg.SkipReason(_NOTHING_NEW)
 
     return [daily_ingestion_schedule, daily_feedback_schedule, weekly_training_schedule]
 
@@ -130,13 +139,23 @@ def daily_requests(tick: datetime, waiting: Sequence[str]) -> list[dg.RunRequest
     ]
 
 
-def weekly_request(
-    tick: datetime, data_hash: str, live_hash: str | None
-) -> dg.RunRequest | dg.SkipReason:
-    """A run, unless the live model was trained on the very data set that there is now."""
+def weekly_requests(
+    tick: datetime, data_hash: str, live_hash: str | None, models: Sequence[Model]
+) -> list[dg.RunRequest]:
+    """A run for each model, unless the live one was trained on the data set that there is now.
+
+    They are queued in that order; the pool of trainings lets one after the other train.
+    """
     if data_hash == live_hash:
-        return dg.SkipReason("the live model was trained on these photos; nothing is new")
-    return dg.RunRequest(run_key=f"weekly:{tick.isoformat()}")
+        return []
+    return [
+        dg.RunRequest(
+            run_key=f"weekly:{tick.isoformat()}:{model}",
+            run_config={"ops": {"trained_model": {"config": {"model": model.name}}}},
+            tags={"model": model},
+        )
+        for model in models
+    ]
 
 
 def _check_cron(name: str, cron: str) -> None:

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from dandelion_pipeline.definitions import defs
-from dandelion_pipeline.defs.automation.jobs import daily_requests, schedules, weekly_request
+from dandelion_pipeline.defs.automation.jobs import daily_requests, schedules, weekly_requests
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.errors import SettingsError
 from dandelion_pipeline.ingest.feedback import FEEDBACK, gather
@@ -13,6 +13,7 @@ from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.records.tables import write_table
+from dandelion_pipeline.training.config import models_of
 from dandelion_pipeline_tests.data.tiny_models import GREEN, photo
 from dandelion_pipeline_tests.ingest.given_feedback import say
 from dandelion_pipeline_tests.ingest.two_photos import DAY, NEXT, ingest
@@ -44,17 +45,30 @@ def test_a_day_is_asked_for_if_it_waits_and_is_looked_at(
 
 @pytest.mark.parametrize("live", [None, "another hash"])
 def test_a_model_is_made_if_there_is_something_new(live: str | None) -> None:
-    request = weekly_request(TICK, "this hash", live)
-    assert isinstance(request, dg.RunRequest)
-    assert request == weekly_request(TICK, "this hash", live)
-    later = weekly_request(TICK + timedelta(days=7), "this hash", live)
-    assert isinstance(later, dg.RunRequest)
-    assert later.run_key != request.run_key
+    models = models_of("both")
+    requests = weekly_requests(TICK, "this hash", live, models)
+    assert requests == weekly_requests(TICK, "this hash", live, models)
+    later = weekly_requests(TICK + timedelta(days=7), "this hash", live, models)
+    assert len({request.run_key for request in (*requests, *later)}) == 4
+
+
+def test_the_head_is_trained_before_its_challenger_and_dagster_takes_their_configuration() -> None:
+    requests = weekly_requests(TICK, "this hash", None, models_of("both"))
+    configs = [request.run_config["ops"]["trained_model"]["config"] for request in requests]
+    assert configs == [{"model": "TRANSFER"}, {"model": "RESNET18"}]
+    job = defs.resolve_job_def("training_job")
+    for request in requests:
+        assert dg.validate_run_config(job, request.run_config)
+
+
+@pytest.mark.parametrize("model", ["transfer", "resnet18"])
+def test_one_kind_of_model_is_trained_where_the_setting_says_so(model: str) -> None:
+    (request,) = weekly_requests(TICK, "this hash", None, models_of(model))
+    assert request.tags == {"model": model}
 
 
 def test_no_model_is_made_of_photos_that_made_the_live_one() -> None:
-    answer = weekly_request(TICK, "this hash", "this hash")
-    assert isinstance(answer, dg.SkipReason)
+    assert weekly_requests(TICK, "this hash", "this hash", models_of("both")) == []
 
 
 def schedule(name: str, **settings: str) -> dg.ScheduleDefinition:
