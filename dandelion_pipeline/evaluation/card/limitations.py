@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from dandelion_pipeline.dataset.dataset import VALIDATION
+from dandelion_pipeline.dataset.dataset import TRAIN, VALIDATION
 from dandelion_pipeline.release.manifest import Calibration, Interval, Manifest
+from dandelion_pipeline.training.config import Model
 from dandelion_pipeline.training.fit import TrainingRecord
 
 SLICED_BY = ("brightness", "shorter side", "format", "origin", "day")
@@ -42,7 +43,11 @@ def _of_data(card: Card) -> Iterator[str]:
             f"same kind may be anything {between(metrics.accuracy_interval)}."
         )
     validation = sum(counts.get(VALIDATION, 0) for counts in manifest.data.counts.values())
-    yield f"Its temperature was fitted on {validation} validation photos."
+    if card.record.config.model is Model.TRANSFER:
+        training = sum(counts.get(TRAIN, 0) for counts in manifest.data.counts.values())
+        yield f"Its temperature was fitted on {training} training photos, cross-validated."
+    else:
+        yield f"Its temperature was fitted on {validation} validation photos."
     if metrics.calibration is not None:
         yield _of_calibration(metrics.calibration)
         yield from _of_threshold(metrics.calibration)

