@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from dandelion_pipeline.cli.pool_slots import PROCESS_TAG, free_unused_slots, this_process
 from dandelion_pipeline.cli.report import err
 from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.assets.training import TrainedModelConfig
@@ -119,11 +120,17 @@ class Pipeline:
         partition_key: str | None = None,
         ops: Mapping[str, dg.Config] | None = None,
     ) -> dg.ExecuteInProcessResult:
+        for other in list(free_unused_slots(self._instance)):
+            err.print(
+                f"Run {other.run_id} of {other.job_name} is under way; what it is doing is waited "
+                "for. If it is gone, end it: `make up`, Runs in Dagster, Terminate."
+            )
         try:
             return defs.resolve_job_def(job).execute_in_process(
                 instance=self._instance,
                 partition_key=partition_key,
                 run_config=dg.RunConfig(dict(ops or {}), loggers={"console": {}}),
+                tags={PROCESS_TAG: this_process()},
                 run_id=run_id,
             )
         except dg.DagsterExecutionInterruptedError:

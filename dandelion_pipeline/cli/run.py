@@ -39,6 +39,7 @@ from dandelion_pipeline.ingest.source_address import source_address
 from dandelion_pipeline.ingest.sources import PhotoSource
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
+from dandelion_pipeline.release.garbage_collection import known_versions
 from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.objects.location import open_store
@@ -129,9 +130,14 @@ def _made(
         resnet18 if one is Model.RESNET18 else TrainingConfig(model=one)
         for one in models_of(model or settings.model)
     ]
-    unchanged = [] if retrain else [_same_as_live(store, dataset.hash, one) for one in configs]
-    same = [manifest for manifest in unchanged if manifest]
-    return same or _trained(store, pipeline, configs)
+    if retrain:
+        return _trained(store, pipeline, configs)
+    live = next(filter(None, (_same_as_live(store, dataset.hash, c) for c in configs)), None)
+    if live is None:
+        return _trained(store, pipeline, configs)
+    # A run that was stopped half-way may have left the challenger out.
+    left = [c for c in configs if not _was_made(store, dataset.hash, c)]
+    return [live, *(_trained(store, pipeline, left) if left else [])]
 
 
 def _trained(store: Store, pipeline: "Pipeline", configs: list[TrainingConfig]) -> list[Manifest]:
@@ -245,8 +251,7 @@ def _same_as_live(store: Store, data_hash: str, config: TrainingConfig) -> Manif
         manifest = open_bundle(store, release.version, release.manifest_sha256).manifest
     except BundleError:  # nothing to compare with; the gate says so when the new model is made
         return None
-    knobs = {name: manifest.training.get(name) for name in config.model_dump()}
-    if manifest.data.hash != data_hash or knobs != config.model_dump():
+    if not _is_of(manifest, data_hash, config):
         return None
     say(
         "trained_model",
@@ -254,3 +259,20 @@ def _same_as_live(store: Store, data_hash: str, config: TrainingConfig) -> Manif
         "(make run RETRAIN=1 trains again)",
     )
     return manifest
+
+
+def _was_made(store: Store, data_hash: str, config: TrainingConfig) -> bool:
+    """Whether a model of this data and configuration was finished, whatever the gate said of it."""
+    for version in known_versions(store):
+        try:
+            manifest = open_bundle(store, version).manifest
+        except BundleError:
+            continue
+        if _is_of(manifest, data_hash, config):
+            return True
+    return False
+
+
+def _is_of(manifest: Manifest, data_hash: str, config: TrainingConfig) -> bool:
+    knobs = {name: manifest.training.get(name) for name in config.model_dump()}
+    return manifest.data.hash == data_hash and knobs == config.model_dump()

@@ -71,6 +71,21 @@ def test_ctrl_c_in_the_middle_of_training_leaves_the_live_model_and_says_so(home
     assert newest.info.status == "KILLED"
 
 
+def test_after_a_training_was_killed_the_next_one_does_not_wait_for_it(home: Home) -> None:
+    command = [DANDELION, "run", "--retrain"]
+    with subprocess.Popen(
+        command, env=home.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "epoch   1/12" in line:
+                break
+        process.kill()
+    again = home.dandelion("run", "--retrain")
+    assert again.returncode == 0, again.stderr
+    assert "epoch  12/12" in again.stderr
+
+
 def missing(folder: Path) -> Path:
     return folder / "nowhere"
 
