@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.training.gate_power import below_the_best, miscalibrated, refused
-from dandelion_pipeline.evaluation.champion import OnValidation
 from dandelion_pipeline.gate.contest import CalibrationError, Changes, Pairs, Recall
 from dandelion_pipeline.gate.gate import (
     CALIBRATED,
@@ -258,24 +257,6 @@ def test_a_challenger_is_measured_by_the_best_model_so_far_as_well() -> None:
 
 def test_looser_limits_let_a_worse_model_pass() -> None:
     assert failed(decide(GOOD, real(9, 1), GateLimits(significance=0.001))) == set()
-
-
-@given(
-    st.integers(0, 40), st.integers(0, 40), st.floats(0, 5), st.floats(0, 5), st.integers(80, 90)
-)
-def test_of_two_kinds_at_most_one_is_better_on_validation(
-    lost: int, gained: int, loss: float, other: float, photos: int
-) -> None:
-    found = OnValidation(
-        photos=photos, lost=lost, gained=gained, log_loss=loss, other_log_loss=other
-    )
-    turned = OnValidation(
-        photos=photos, lost=gained, gained=lost, log_loss=other, other_log_loss=loss
-    )
-    assert not (found.is_better and turned.is_better)
-    rival = replace(real(0, 0), on_validation=found)
-    refused = {NOT_WORSE} if not found.is_better else set()
-    assert failed(decide(GOOD, rival, LIMITS)) == refused
 
 
 def test_a_remark_about_the_comparison_is_part_of_the_reason() -> None:

@@ -18,6 +18,15 @@ from dandelion_pipeline_tests.data.tiny_models import publish
 from dandelion_pipeline_tests.servers.processes import free_port, running
 from serving.webapp import page as page_module
 
+_MAIN = sys.modules["__main__"]
+
+
+@pytest.fixture(autouse=True)
+def main_module_restored() -> Iterator[None]:
+    """`AppTest` leaves a script of its own as the main module, which later processes would run."""
+    yield
+    sys.modules["__main__"] = _MAIN
+
 
 def fine(page: AppTest) -> AppTest:
     """A page that was drawn without an error."""
