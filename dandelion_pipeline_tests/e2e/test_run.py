@@ -3,7 +3,8 @@
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,9 @@ def test_a_second_run_copies_nothing_and_says_what_it_skipped(home: Home) -> Non
     assert len(home.store.list_objects("images/")) == photos
 
 
-def test_ctrl_c_in_the_middle_of_training_leaves_the_live_model_and_says_so(home: Home) -> None:
-    before = home.live_version
+@contextmanager
+def training(home: Home) -> Iterator[subprocess.Popen[str]]:
+    """A training whose first epoch is over."""
     command = [DANDELION, "run", "--retrain"]
     with subprocess.Popen(
         command, env=home.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -57,6 +59,13 @@ def test_ctrl_c_in_the_middle_of_training_leaves_the_live_model_and_says_so(home
         for line in process.stderr:
             if "epoch   1/12" in line:
                 break
+        yield process
+
+
+def test_ctrl_c_in_the_middle_of_training_leaves_the_live_model_and_says_so(home: Home) -> None:
+    before = home.live_version
+    with training(home) as process:
+        assert process.stderr is not None
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
@@ -72,14 +81,7 @@ def test_ctrl_c_in_the_middle_of_training_leaves_the_live_model_and_says_so(home
 
 
 def test_after_a_training_was_killed_the_next_one_does_not_wait_for_it(home: Home) -> None:
-    command = [DANDELION, "run", "--retrain"]
-    with subprocess.Popen(
-        command, env=home.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "epoch   1/12" in line:
-                break
+    with training(home) as process:
         process.kill()
     again = home.dandelion("run", "--retrain")
     assert again.returncode == 0, again.stderr

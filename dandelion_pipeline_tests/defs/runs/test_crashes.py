@@ -72,12 +72,12 @@ def code_server(port: int) -> Iterator[None]:
         stop(process)
 
 
-def runs() -> dict[str, tuple[str, str]]:
-    """The runs of the instance, and what each is for: the tick of a schedule, and the day."""
-    names = ("dagster/scheduled_execution_time", "dagster/partition")
+def runs() -> dict[str, tuple[str, ...]]:
+    """The runs of the instance, and what each is for: a schedule's tick, the day, the model."""
+    names = ("dagster/scheduled_execution_time", "dagster/partition", "model")
     with dg.DagsterInstance.get() as instance:
         return {
-            run.run_id: (run.tags.get(names[0], ""), run.tags.get(names[1], ""))
+            run.run_id: tuple(run.tags.get(name, "") for name in names)
             for run in instance.get_runs()
         }
 
