@@ -152,7 +152,7 @@ def weekly_requests(
         dg.RunRequest(
             run_key=f"weekly:{tick.isoformat()}:{model}",
             run_config={"ops": {"trained_model": {"config": {"model": model.name}}}},
-            tags={"model": model},
+            tags={"model": model.value},
         )
         for model in models
     ]

@@ -65,6 +65,7 @@ def test_the_head_is_trained_before_its_challenger_and_dagster_takes_their_confi
 def test_one_kind_of_model_is_trained_where_the_setting_says_so(model: str) -> None:
     (request,) = weekly_requests(TICK, "this hash", None, models_of(model))
     assert request.tags == {"model": model}
+    assert all(type(value) is str for value in request.tags.values())  # Dagster writes it down
 
 
 def test_no_model_is_made_of_photos_that_made_the_live_one() -> None:
