@@ -122,8 +122,8 @@ class Pipeline:
     ) -> dg.ExecuteInProcessResult:
         for other in list(free_unused_slots(self._instance)):
             err.print(
-                f"Run {other.run_id} of {other.job_name} is under way; what it is doing is waited "
-                "for. If it is gone, end it: `make up`, Runs in Dagster, Terminate."
+                f"Waiting for run {other.run_id} of {other.job_name}, which is still running. If "
+                "its process is gone, terminate it in Dagster: `make up`, Runs, Terminate."
             )
         try:
             return defs.resolve_job_def(job).execute_in_process(

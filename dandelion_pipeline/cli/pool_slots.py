@@ -1,4 +1,4 @@
-"""Slots of Dagster's pools that nobody uses any more.
+"""Slots of Dagster's pools that are claimed by runs which are over.
 
 A run in this process that is stopped or killed leaves its slot claimed, and without `make up`
 nobody frees it: the next run would wait for ever.
@@ -26,12 +26,13 @@ def free_unused_slots(instance: dg.DagsterInstance) -> Iterator[dg.DagsterRun]:
     """Give runs an end whose process on this host is gone, and free what ended runs still hold.
 
     Returns:
-        The runs that hold slots all the same: they have to be waited for.
+        The runs that hold slots all the same, for they are still running.
     """
     started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
     for run in instance.get_runs(started):
-        if _is_dead(run.tags.get(PROCESS_TAG, "")):
-            instance.report_run_failed(run, "The process of the run is gone.")
+        # Dagster gives a retry the tags of the run it repeats, and a process of its own.
+        if run.parent_run_id is None and _is_dead(run.tags.get(PROCESS_TAG, "")):
+            instance.report_run_canceled(run, "The process of the run is gone.")
     storage = instance.event_log_storage
     for pool in storage.get_concurrency_keys():
         for slot in storage.get_concurrency_info(pool).claimed_slots:
