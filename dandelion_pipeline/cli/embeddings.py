@@ -1,6 +1,7 @@
 """`dandelion embeddings export|similar`: the feature store, for notebooks and other services."""
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from rich.text import Text
 from dandelion_pipeline.cli.images.photo_choice import SHOWN_ID, Photos
 from dandelion_pipeline.cli.report import err, out
 from dandelion_pipeline.dataset.reviewed import all_photos
-from dandelion_pipeline.errors import SettingsError, SourceError
+from dandelion_pipeline.errors import ImageRefused, SettingsError, SourceError
 from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.content_store import read_photos
@@ -38,7 +39,7 @@ def export(
         embeddings,
     )
 
-    if as_of and not _DAY.fullmatch(as_of):
+    if as_of and not _is_day(as_of):
         raise SettingsError(f"--as-of {as_of}", "it is no day", "Write it as YYYY-MM-DD")
     store = open_store(load_settings().store)
     photos = _fit(all_photos(store, as_of or None))
@@ -70,7 +71,13 @@ def similar(
     store = open_store(load_settings().store)
     photos = _fit(all_photos(store))
     embedder = backbone_embedder()
-    features = embedder.embed([decode(_data(store, photo)).image])[0]
+    data = _data(store, photo)
+    try:
+        image = decode(data).image
+    except ImageRefused as error:
+        what = f"{photo}: {error.what}"
+        raise ImageRefused(error.reason, what, error.why, error.remedy) from None
+    features = embedder.embed([image])[0]
     table = Table("similarity", "label", "day", "ID", "file")
     columns = {name: photos[name].to_pylist() for name in ("label", "day", "sha256", "name")}
     for one in most_similar(store, embedder, features, photos, count):
@@ -79,6 +86,13 @@ def similar(
     out.print(table)
     if not photos.num_rows:
         err.print("no photos were taken in yet: `make run IMAGES=…`")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(_DAY.fullmatch(text)) and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _fit(photos: pa.Table) -> pa.Table:
@@ -90,5 +104,10 @@ def _data(store: Store, photo: str) -> bytes:
     """The bytes of a file, or of a photo that was taken in."""
     file = Path(photo)
     if file.is_file():
-        return file.read_bytes()
+        try:
+            return file.read_bytes()
+        except OSError as error:
+            raise SourceError(
+                f"the file {file}", str(error.strerror), "Check its permissions"
+            ) from None
     return next(iter(read_photos(store, [Photos.of(store).find(photo)])))

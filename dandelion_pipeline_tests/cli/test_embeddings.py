@@ -7,7 +7,7 @@ from pyarrow import parquet
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, clean
 from dandelion_pipeline.dataset.labels.reviews import decide
 from dandelion_pipeline.embeddings.backbone import FEATURES, version
-from dandelion_pipeline.errors import ReviewError, SettingsError, SourceError
+from dandelion_pipeline.errors import ImageRefused, ReviewError, SettingsError, SourceError
 from dandelion_pipeline.ingest.intake import RAW_IMAGES, take_in
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store, sha256_hex
@@ -79,6 +79,8 @@ def test_the_photo_itself_is_the_most_similar_by_file_or_by_id(
     ("arguments", "error", "message"),
     [
         (("export", "x.parquet", "--as-of", "May"), SettingsError, "it is no day"),
+        (("export", "x.parquet", "--as-of", "2025-13-45"), SettingsError, "it is no day"),
+        (("similar", __file__), ImageRefused, "test_embeddings.py"),
         (("export", "no/such/folder/x.parquet"), SourceError, "could not write"),
         (("similar", "no-such-photo.jpg"), ReviewError, "none of the 12 photos"),
     ],

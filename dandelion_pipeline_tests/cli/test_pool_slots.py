@@ -26,10 +26,17 @@ def gone() -> str:
 
 
 def run_with_slot(
-    instance: dg.DagsterInstance, process: str | None, status: dg.DagsterRunStatus, **more: str
+    instance: dg.DagsterInstance,
+    process: str | None,
+    status: dg.DagsterRunStatus,
+    parent: str | None = None,
 ) -> dg.DagsterRun:
     tags = {PROCESS_TAG: process} if process else {}
-    run = instance.add_run(dg.DagsterRun(job_name="job", status=status, tags=tags, **more))
+    run = instance.add_run(
+        dg.DagsterRun(
+            job_name="job", status=status, tags=tags, parent_run_id=parent, root_run_id=parent
+        )
+    )
     claim = instance.event_log_storage.claim_concurrency_slot(POOL, run.run_id, "trained_model")
     assert claim.is_claimed
     return run
@@ -61,7 +68,11 @@ def test_an_ended_run_holds_no_slot(instance: dg.DagsterInstance) -> None:
     assert claimed(instance) == set()
 
 
-@pytest.mark.parametrize("process", [this_process(), None, "another-host:1:2"])
+@pytest.mark.parametrize(
+    "process",
+    [this_process(), None, "another-host:1:2"],
+    ids=["this process", "a process that is not named", "a process of another host"],
+)
 def test_a_run_that_may_be_running_keeps_its_slot_and_is_named(
     instance: dg.DagsterInstance, process: str | None
 ) -> None:
@@ -75,7 +86,6 @@ def test_a_retry_has_a_process_of_its_own_whatever_its_tags_say(
     instance: dg.DagsterInstance,
 ) -> None:
     first = instance.add_run(dg.DagsterRun(job_name="job", status=dg.DagsterRunStatus.FAILURE))
-    family = {"parent_run_id": first.run_id, "root_run_id": first.run_id}
-    retry = run_with_slot(instance, gone(), dg.DagsterRunStatus.STARTED, **family)
+    retry = run_with_slot(instance, gone(), dg.DagsterRunStatus.STARTED, first.run_id)
     assert [other.run_id for other in free_unused_slots(instance)] == [retry.run_id]
     assert status_of(instance, retry) is dg.DagsterRunStatus.STARTED
