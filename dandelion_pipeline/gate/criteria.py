@@ -77,10 +77,11 @@ def better_on_validation(found: OnValidation) -> Criterion:
     split decides, since the test split judges whatever goes live.
     """
     better = found.is_better
+    verdict = "better" if better else "not better"
     says = (
-        f"of the same photos as the live model, it is {'better' if better else 'not better'} on "
-        f"the {found.photos} validation photos: {found.lost} lost, {found.gained} gained, log loss "
-        f"{found.log_loss:.3f} against {found.other_log_loss:.3f}"
+        f"trained on the same photos as the live model, it is {verdict} "
+        f"on the {found.photos} validation photos: {found.lost} lost, {found.gained} gained, log "
+        f"loss {found.log_loss:.3f} against {found.other_log_loss:.3f}"
     )
     return Criterion(
         check=NOT_WORSE,
