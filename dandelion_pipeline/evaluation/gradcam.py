@@ -37,7 +37,7 @@ def grad_cam(
     stage = network.get_submodule("layer4")
     hook = stage.register_forward_hook(lambda module, inputs, output: seen.append(output))
     try:
-        logits = ServedNetwork(network, preprocessing).eval()(torch.from_numpy(pixels))
+        logits, *_ = ServedNetwork(network, preprocessing).eval()(torch.from_numpy(pixels))
     finally:
         hook.remove()
     (activations,) = seen

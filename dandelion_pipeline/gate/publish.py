@@ -128,6 +128,7 @@ def _finished(store: Store, model: TrainedModel, scores: pa.Table, origin: Origi
             served_because=record.served_because,
             temperatures=record.temperatures,
             golden=record.golden,
+            ood=record.ood,
             training=record.config.model_dump(),
             files=digests(model.bundle_files()),
             **asdict(origin),

@@ -16,6 +16,7 @@ LITE0_FEATURES = 1280
 _STEM = 32
 _EPSILON, _MOMENTUM = 1e-3, 0.01
 _TINY = 1e-12
+_EARLY = 8  # blocks, a sixteenth of the width
 # repeats, kernel, stride of the first, growth inside, channels
 _STAGES = (
     (1, 3, 1, 1, 16),
@@ -52,9 +53,21 @@ class EfficientNetLite0(nn.Module):
         Returns:
             Shape ``(N, LITE0_FEATURES)``.
         """
-        seen = self.blocks(relu6(self.stem(pixels)))
-        features: torch.Tensor = relu6(self.head(seen)).mean(dim=(2, 3))
-        return features
+        return self.features(pixels)[0]
+
+    def features(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pooled features, and those of an earlier stage, which knows more of colour and texture.
+
+        Args:
+            pixels: as of `forward`.
+
+        Returns:
+            Shapes ``(N, LITE0_FEATURES)`` and ``(N, 80)``.
+        """
+        seen = self.blocks[:_EARLY](relu6(self.stem(pixels)))
+        early = seen.mean(dim=(2, 3))
+        seen = relu6(self.head(self.blocks[_EARLY:](seen)))
+        return seen.mean(dim=(2, 3)), early
 
     def fuse(self) -> None:
         """Let convolutions do the work of the normalisations behind them, for inference only."""

@@ -1,5 +1,7 @@
 """Predictions of an exported graph, through the engine that bundles are tested with."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -17,6 +19,8 @@ GRAPH_ERRORS = (
     refused.RuntimeException,
 )
 BATCH = 64
+LOGITS, FEATURES, EARLY = "logits", "features", "early_features"
+"""Names of the outputs of a graph."""
 
 
 def predict(model: bytes, pixels: npt.NDArray[np.uint8], temperature: float = 1.0) -> Floats:
@@ -35,9 +39,32 @@ def predict(model: bytes, pixels: npt.NDArray[np.uint8], temperature: float = 1.
 
 def predict_logits(model: bytes, pixels: npt.NDArray[np.uint8]) -> Floats:
     """What `predict` makes probabilities of, shape ``(N, classes)``."""
+    return run(model, pixels).logits
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a graph gives for photos, one row each."""
+
+    logits: Floats
+    """Shape ``(N, classes)``."""
+
+    features: npt.NDArray[np.float32]
+    """What the logits were computed from, ``(N, features)``; no features for graphs of before."""
+
+    early: npt.NDArray[np.float32]
+    """Of an earlier stage, likewise."""
+
+
+def run(model: bytes, pixels: npt.NDArray[np.uint8]) -> Outputs:
+    """Everything that a graph says of prepared photos; arguments as of `predict`."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
     parts = [
-        session.run(None, {"pixels": pixels[start : start + BATCH]})[0]
+        session.run(names, {"pixels": pixels[start : start + BATCH]})
         for start in range(0, len(pixels), BATCH)
     ]
-    return np.concatenate(parts).astype(np.float64)
+    found = dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+    none = np.empty((len(pixels), 0), np.float32)
+    logits = found[LOGITS].astype(np.float64)
+    return Outputs(logits, found.get(FEATURES, none), found.get(EARLY, none))

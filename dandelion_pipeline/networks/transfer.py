@@ -21,7 +21,16 @@ class TransferNetwork(nn.Module):
         self.backbone = EfficientNetLite0()
         self.head = nn.Linear(LITE0_FEATURES, classes)
 
+    def features(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the backbone sees, as of `EfficientNetLite0.features`."""
+        features: tuple[torch.Tensor, torch.Tensor] = self.backbone.features(pixels)
+        return features
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits of shape ``(N, classes)``."""
+        logits: torch.Tensor = self.head(of_length_1(features))
+        return logits
+
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Logits of shape ``(N, classes)``; pixels as of `EfficientNetLite0`."""
-        logits: torch.Tensor = self.head(of_length_1(self.backbone(pixels)))
-        return logits
+        return self.classify(self.backbone(pixels))

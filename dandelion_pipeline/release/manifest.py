@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.release.agreement import Agreement, GoldenExamples
+from dandelion_pipeline.release.ood import OutOfDistribution
 from dandelion_pipeline.storage.records.sealed import seal, unseal
 
 ONNX_FILE = "model.onnx"
@@ -216,6 +217,9 @@ class Manifest(_Part):
 
     golden: GoldenExamples | None = None
     """About `golden.GOLDEN_FILE`; None if there is no such file."""
+
+    ood: OutOfDistribution | None = None
+    """About `ood.OOD_FILE`; None if there is no such file."""
 
     training: dict[str, Any]
     """The training configuration, and the epoch whose weights were kept."""

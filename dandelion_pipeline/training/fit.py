@@ -24,6 +24,7 @@ from dandelion_pipeline.release.manifest import (
     FileDigest,
     Form,
 )
+from dandelion_pipeline.release.ood import OutOfDistribution
 from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 from dandelion_pipeline.storage.records.tables import parquet_bytes
 from dandelion_pipeline.training.checkpoints import Checkpoint
@@ -60,6 +61,9 @@ class TrainingRecord(BaseModel):
     int8: Agreement | None = None
     golden: GoldenExamples | None = None
     """How the exported files answer; None in records from before that was measured."""
+
+    ood: OutOfDistribution | None = None
+    """What the bundle knows of its training photos' features; None in records of before."""
 
     files: dict[str, FileDigest]
     temperature: float = 1.0
@@ -180,7 +184,7 @@ def fit(
         network = train(training, keep_and_tell)
         some = rows.slice(0, compared_training_photos(len(validation.labels)))
         compared = load_prepared(store, some, info.classes, config.preprocessing)
-        exported = export(network, config.preprocessing, compared.pixels, validation)
+        exported = export(network, config.preprocessing, compared, validation)
     ended = Ended(ARCHITECTURE, config, training.history, training.choices, training.plan)
     return trained_model(ended, exported, dataset, time.perf_counter() - started)
 
@@ -219,6 +223,7 @@ def trained_model(
         fp32=exported.fp32,
         int8=exported.int8,
         golden=exported.golden,
+        ood=exported.ood,
         files=digests(exported.files),
         temperature=exported.temperatures[exported.served.form],
         served_as=exported.served.form,

@@ -94,7 +94,8 @@ def fit_transfer(store: Store, dataset: pa.Table, config: TrainingConfig) -> Tra
     labels = numbers_of(rows, classes)
     balance = Balance.of(config.imbalance, torch.from_numpy(labels), len(classes))
     chosen = choose_head(features, labels, rows["group"].to_pylist(), balance, config.seed)
-    exported = export(_network(chosen.head), config.preprocessing, compared.pixels, validation)
+    network = _network(chosen.head)
+    exported = export(network, config.preprocessing, compared, validation, frozen=True)
     of_each = dict.fromkeys(exported.temperatures, chosen.temperature)
     logits = chosen.head.logits(theirs)
     row = EpochMetrics(

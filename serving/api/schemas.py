@@ -31,6 +31,20 @@ class PhotoPrediction(_Answer):
         description="The probability of every class, in the model's order; they add up to 1",
         examples=[{"dandelion": 0.97, "grass": 0.03}],
     )
+    sure: bool = Field(
+        default=True,
+        description="False if the confidence is below `unsure_below` of the model: it cannot tell "
+        "between its classes",
+    )
+    outside: bool | None = Field(
+        default=None,
+        description="True if the photo is of another kind than those that the model was trained "
+        "on: its label means nothing. Null if the model cannot tell",
+    )
+    novelty: float | None = Field(
+        default=None,
+        description="How far the photo is from those of training; above 1 it is outside",
+    )
 
 
 class Prediction(PhotoPrediction):

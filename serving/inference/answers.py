@@ -46,12 +46,23 @@ class Answered:
     height: int
     label: str
     probabilities: Mapping[str, float]
+    novelty: float | None
+    """How far the photo is from those of training: above 1, it is outside. None: not known."""
+
+    sure: bool
+    """Whether the confidence is one at which the model is to be believed."""
+
     manifest: Manifest
     """Of the model that computed the probabilities."""
 
     stages: Stages
     batch: int
     """How many photos its batch held."""
+
+    @property
+    def outside(self) -> bool | None:
+        """Whether the photo is of another kind than those of training."""
+        return None if self.novelty is None else self.novelty > 1
 
 
 Listener = Callable[[Answered], None]

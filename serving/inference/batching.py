@@ -66,6 +66,9 @@ class Classified:
     sha256: str
     prepared: Prepared
     probabilities: dict[str, float]
+    novelty: float | None
+    """As of `engine.Answer`."""
+
     stages: Stages
     batch: int
     """How many photos its batch held."""
@@ -247,7 +250,7 @@ class Batcher:
     def _infer(self, batch: Sequence[_Ready]) -> None:
         began = time.perf_counter()
         engine = batch[0].asked.live.engine
-        rows = engine.probabilities(np.stack([one.prepared.pixels for one in batch])).tolist()
+        answer = engine.answer(np.stack([one.prepared.pixels for one in batch]))
         now = time.perf_counter()
         took = now - began
         since = self._answered or began  # while some wait, what keeps them waiting counts, too
@@ -260,10 +263,13 @@ class Batcher:
                 one.sha256,
                 one.prepared,
                 dict(zip(engine.manifest.classes, row, strict=True)),
+                None if answer.novelty is None else float(answer.novelty[number]),
                 Stages(one.decode, began - one.since, took),
                 len(batch),
             )
-            for one, row in zip(batch, rows, strict=True)
+            for number, (one, row) in enumerate(
+                zip(batch, answer.probabilities.tolist(), strict=True)
+            )
         ]
         self._loop.call_soon_threadsafe(_answer, batch, answers)
 

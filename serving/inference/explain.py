@@ -105,7 +105,11 @@ def _explain(engine: Engine, read: Callable[[], bytes], label: str) -> Explained
     index = classes.index(label) if label else int(row.argmax())
     probability = float(row[index])
     drops = probability - occlusion(engine, prepared.pixels, index)
-    side = min(prepared.width, prepared.height) * engine.preprocessing.crop
-    width, height = side / prepared.width, side / prepared.height
-    box = ((1 - width) / 2, (1 - height) / 2, width, height)
+    left, top, across, down = engine.preprocessing.window(prepared.width, prepared.height)
+    box = (
+        left / prepared.width,
+        top / prepared.height,
+        across / prepared.width,
+        down / prepared.height,
+    )
     return Explained(classes[index], probability, drops, box)

@@ -1,11 +1,14 @@
 """A model bundle, ready to answer: OpenVINO on the CPU.
 
-The graph of every bundle has one input ``pixels`` (uint8, batch x size x size x 3, RGB) and one
-output ``logits`` (float32, batch x classes). Normalisation is part of the graph, so that the
-same bytes give the same answer wherever the graph runs.
+The graph of every bundle has one input ``pixels`` (uint8, batch x size x size x 3, RGB) and the
+output ``logits`` (float32, batch x classes). All but older ones also have ``features`` and
+``early_features`` (float32, batch x any number), which say whether a photo resembles those of
+training. Normalisation is part of the graph, so that the same bytes give the same answer wherever
+the graph runs.
 """
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +21,11 @@ from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing, prepare
 from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.release.manifest import GRAPHS, Form
+from dandelion_pipeline.release.ood import OOD_FILE, FeatureDistribution, joined
+from dandelion_pipeline.storage import layout
+
+_LOGITS = ("logits",)
+_ALL = ("logits", "features", "early_features")
 
 BATCHES = (1, 2, 4, 8)
 """How many photos are inferred at once. Each number that is met costs memory and, the first time, a
@@ -42,6 +50,18 @@ class Prepared:
     """Pixels of the upright photo."""
 
     height: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of a batch of photos, one row each."""
+
+    probabilities: npt.NDArray[np.float64]
+    """Shape ``(batch, classes)``, in the order of the manifest's classes; rows add up to 1."""
+
+    novelty: npt.NDArray[np.float64] | None
+    """How far a photo is from those of training, shape ``(batch,)``; above 1 it is out of their
+    distribution. None for bundles that do not know."""
 
 
 class Engine:
@@ -73,7 +93,12 @@ class Engine:
         self.preprocessing = _preprocessing(bundle)
         if not self.temperature > 0:
             raise _unusable(bundle, f"its temperature is {self.temperature}")
+        calibration = self.manifest.metrics.calibration
+        self.unsure_below = (calibration and calibration.unsure_below) or 0.0
+        """The confidence below which an answer is not to be believed."""
+
         self._turn = threading.Lock()
+        self._distribution = _distribution(bundle)
         data = bundle.read(graph)
         try:
             model = openvino.Core().read_model(data)
@@ -109,16 +134,22 @@ class Engine:
         Returns:
             Shape ``(batch, classes)``, in the order of the manifest's classes.
         """
-        with self._turn:
-            self._request.infer([pixels], share_inputs=True)
-            logits = self._request.get_output_tensor(0).data.copy()
+        logits, *_ = self._infer(pixels, _LOGITS)
         return softmax(logits, self.temperature)
+
+    def answer(self, pixels: npt.NDArray[np.uint8]) -> Answer:
+        """As `probabilities`, and whether the photos resemble those of training."""
+        if self._distribution is None:
+            return Answer(self.probabilities(pixels), None)
+        logits, features, early = self._infer(pixels, _ALL)
+        distances = self._distribution.distances(joined(features, early))
+        return Answer(softmax(logits, self.temperature), distances / self._limit)
 
     def warm_up(self) -> None:
         """Infer each size of batch once: the first time takes ten times as long as the others."""
         size = self.preprocessing.size
         for batch in BATCHES:
-            self.probabilities(np.zeros((batch, size, size, 3), np.uint8))
+            self.answer(np.zeros((batch, size, size, 3), np.uint8))
 
     def classify(self, data: bytes) -> dict[str, float]:
         """The probability of each class for one photo, from its bytes.
@@ -129,21 +160,42 @@ class Engine:
         (row,) = self.probabilities(self.prepare(data).pixels[np.newaxis])
         return dict(zip(self.manifest.classes, row.tolist(), strict=True))
 
+    def _infer(
+        self, pixels: npt.NDArray[np.uint8], names: Sequence[str]
+    ) -> list[npt.NDArray[np.float32]]:
+        with self._turn:
+            self._request.infer([pixels], share_inputs=True)
+            return [self._request.get_tensor(name).data.copy() for name in names]
+
+    @property
+    def _limit(self) -> float:
+        ood = self.manifest.ood
+        return ood.limits.get(self.form, np.inf) if ood else np.inf
+
     def _check_signature(self, bundle: Bundle, model: openvino.Model) -> None:
         size, classes = self.preprocessing.size, len(self.manifest.classes)
         inputs = [_signature(node) for node in model.inputs]
         outputs = [_signature(node) for node in model.outputs]
         if inputs != [("pixels", "uint8", [None, size, size, 3])]:
             raise _unusable(bundle, f"its inputs are {inputs}")
-        if outputs != [("logits", "float32", [None, classes])]:
+        if outputs[:1] != [("logits", "float32", [None, classes])]:
             raise _unusable(bundle, f"its outputs are {outputs} for {classes} classes")
+        if self._distribution is None:
+            return
+        names = tuple(name for name, *_ in outputs)
+        wide = sum(shape[-1] or 0 for _, _, shape in outputs[1:])
+        if names != _ALL or wide != self._distribution.means.shape[1]:
+            raise _unusable(bundle, f"its {OOD_FILE} is of other features than {outputs[1:]}")
 
     def _check_answer(self, bundle: Bundle) -> None:
         # Shapes can promise what the graph does not keep; and the first run is the slow one.
         size = self.preprocessing.size
-        answer = self.probabilities(np.zeros((2, size, size, 3), np.uint8))
-        if answer.shape != (2, len(self.manifest.classes)) or not np.isfinite(answer).all():
+        answer = self.answer(np.zeros((2, size, size, 3), np.uint8))
+        found = answer.probabilities
+        if found.shape != (2, len(self.manifest.classes)) or not np.isfinite(found).all():
             raise _unusable(bundle, "it does not answer with one number for each class")
+        if answer.novelty is not None and not np.isfinite(answer.novelty).all():
+            raise _unusable(bundle, "its features are no numbers, or its limit is none")
 
 
 def softmax(logits: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float64]:
@@ -160,6 +212,13 @@ def _preprocessing(bundle: Bundle) -> Preprocessing:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _unusable(bundle, f"its preprocessing: {where}: {first['msg']}") from None
+
+
+def _distribution(bundle: Bundle) -> FeatureDistribution | None:
+    if bundle.manifest.ood is None:
+        return None
+    key = layout.model_file(bundle.manifest.version, OOD_FILE)
+    return FeatureDistribution.parse(bundle.read(OOD_FILE), bundle.store.address(key))
 
 
 def _signature(node: openvino.Output) -> tuple[str, str, list[int | None]]:

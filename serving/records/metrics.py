@@ -71,6 +71,16 @@ class Metrics:
             buckets=_CONFIDENCES,
             registry=self.registry,
         )
+        self._unsure = Counter(
+            "dandelion_photos_unsure",
+            "Photos whose confidence was below the model's threshold",
+            registry=self.registry,
+        )
+        self._outside = Counter(
+            "dandelion_photos_outside",
+            "Photos of another kind than those of training",
+            registry=self.registry,
+        )
         self.refused = Counter(
             "dandelion_photos_refused",
             "Photos that were refused, by reason",
@@ -85,6 +95,8 @@ class Metrics:
         self._predictions.labels(answered.label).inc()
         self._confidence.observe(answered.probabilities[answered.label])
         self._batches.observe(answered.batch)
+        self._unsure.inc(not answered.sure)
+        self._outside.inc(bool(answered.outside))
         for stage in ("decode", "queue", "infer"):
             self.stages.labels(stage).observe(getattr(answered.stages, stage))
 

@@ -42,6 +42,18 @@ class Preprocessing(BaseModel):
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     """Of the channels, like ``mean``. Both are applied inside the model's graph."""
 
+    def window(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The part of a photo that is kept: left, top, width and height, in pixels.
+
+        Args:
+            width: of the upright photo, in pixels.
+            height: likewise.
+        """
+        shorter = min(width, height)
+        sides = (width, height) if self.stretch else (shorter, shorter)
+        across, down = (side * self.crop for side in sides)
+        return (width - across) / 2, (height - down) / 2, across, down
+
     @model_serializer(mode="wrap")
     def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document: dict[str, Any] = serialize(self)
@@ -68,11 +80,7 @@ def prepare(image: Image.Image, preprocessing: Preprocessing) -> npt.NDArray[np.
     Returns:
         Pixels of shape ``(size, size, 3)``, 8-bit RGB: one row of the model's input.
     """
-    width, height = image.size
-    shorter = min(width, height)
-    sides = (width, height) if preprocessing.stretch else (shorter, shorter)
-    across, down = (side * preprocessing.crop for side in sides)
-    left, top = (width - across) / 2, (height - down) / 2
+    left, top, across, down = preprocessing.window(*image.size)
     square = image.resize(
         (preprocessing.size, preprocessing.size),
         Image.Resampling.BILINEAR,

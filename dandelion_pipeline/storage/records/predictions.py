@@ -25,9 +25,14 @@ SCHEMA = pa.schema(
         *(pa.field(name, pa.string(), nullable=False) for name in _TEXT),
         *(pa.field(name, pa.int32(), nullable=False) for name in _NUMBERS),
         *(pa.field(name, pa.float32(), nullable=False) for name in _TIMES),
+        pa.field("sure", pa.bool_()),
+        pa.field("outside", pa.bool_()),
+        pa.field("novelty", pa.float64()),
     ]
 )
-"""A row for each photo that was answered; ``probabilities`` are in the order of ``classes``."""
+"""A row for each photo that was answered; ``probabilities`` are in the order of ``classes``.
+
+The last three are null in older rows, and where the model could not tell."""
 
 
 def write_predictions(

@@ -29,7 +29,7 @@ def answers(served: nn.Module, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.
         pixels: prepared photos, shape ``(N, size, size, 3)``.
     """
     with torch.inference_mode():
-        parts = [served(part) for part in torch.from_numpy(pixels).split(BATCH)]
+        parts = [served(part)[0] for part in torch.from_numpy(pixels).split(BATCH)]
     result: npt.NDArray[np.float32] = torch.cat(parts).float().numpy()
     return result
 

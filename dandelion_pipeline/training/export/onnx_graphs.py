@@ -14,21 +14,29 @@ from torch import nn
 
 from dandelion_pipeline.errors import ExportError
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing
-from dandelion_pipeline.networks.graphs import GRAPH_ERRORS, predict_logits
+from dandelion_pipeline.networks.graphs import (
+    EARLY,
+    FEATURES,
+    GRAPH_ERRORS,
+    LOGITS,
+    predict_logits,
+    run,
+)
 from dandelion_pipeline.networks.resnet import ServedNetwork
 from dandelion_pipeline.release.agreement import Agreement, GoldenExamples
 from dandelion_pipeline.release.golden import GOLDEN_FILE
 from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, WEIGHTS_FILE, Form
+from dandelion_pipeline.release.ood import OOD_FILE, OutOfDistribution, joined
 from dandelion_pipeline.statistics.calibration import Floats, fit_temperature
 from dandelion_pipeline.training.export.agreement import TOLERANCE, answers, in_floats, in_integers
 from dandelion_pipeline.training.export.golden import golden_of
+from dandelion_pipeline.training.export.ood import Features, Seen, fit_ood
 from dandelion_pipeline.training.export.quantize import CALIBRATION_PHOTOS, INPUT, quantize
 from dandelion_pipeline.training.export.served import Served, choose, measure_speed
 from dandelion_pipeline.training.inputs.loading import PreparedPhotos
 
 _log = logging.getLogger(__name__)
 
-OUTPUT = "logits"
 INT8_TOLERANCE = 0.1
 """Distance of an answer in 8-bit integers from the one where the model was judged: engines and
 processors round at other places (docs/adr/0043)."""
@@ -47,6 +55,9 @@ class Exported:
     """None if the network could not be quantised."""
 
     golden: GoldenExamples
+    ood: OutOfDistribution | None
+    """None if there were too few photos to tell what the others look like."""
+
     served: Served
     temperatures: dict[Form, float]
     """Fitted on the validation split, for each graph on its own answers."""
@@ -60,36 +71,43 @@ def compared_training_photos(validation: int) -> int:
 def export(
     network: nn.Module,
     preprocessing: Preprocessing,
-    training: npt.NDArray[np.uint8],
+    training: PreparedPhotos,
     validation: PreparedPhotos,
+    *,
+    frozen: bool = False,
 ) -> Exported:
     """Make all files of a trained network, compare the graphs with it, and choose one to serve.
 
     Args:
         network: trained, in evaluation mode, on the CPU.
         preprocessing: how the photos were prepared.
-        training: prepared training photos, shape ``(N, size, size, 3)``, in random order: the
-            graph in integers is calibrated on the first, and compared on all.
+        training: photos of the training split, in random order: the graph in integers is
+            calibrated on the first, and compared on all.
         validation: what both graphs are compared on, temperatures are fitted on, and the golden
             examples are taken from.
+        frozen: whether the network's features were learnt from other photos than these.
 
     Raises:
         ExportError: the graph in 32-bit floats does not answer as the network does.
     """
     expected = answers(ServedNetwork(network, preprocessing).eval(), validation.pixels)
     fp32 = export_onnx(network, preprocessing)
-    pixels, labels = np.concatenate([validation.pixels, training]), validation.labels
-    all_logits = predict_logits(fp32, pixels)
-    logits = all_logits[: len(labels)]
+    pixels, labels = np.concatenate([validation.pixels, training.pixels]), validation.labels
+    outputs = run(fp32, pixels)
+    logits = outputs.logits[: len(labels)]
     in_fp32 = in_floats(logits, expected)
     if not in_fp32.agrees:
         raise _differs(in_fp32)
-    integers = _integers(fp32, training, pixels, all_logits)
+    integers = _integers(fp32, training.pixels, pixels, outputs.logits)
     temperatures: dict[Form, float] = {"fp32": fit_temperature(logits, labels)}
     files = {ONNX_FILE: fp32, WEIGHTS_FILE: export_weights(network)}
     if integers.model:
         files[INT8_FILE] = integers.model
         temperatures["int8"] = fit_temperature(integers.logits[: len(labels)], labels)
+    features = {"fp32": joined(outputs.features, outputs.early), **integers.features}
+    ood = fit_ood(*_seen(features, training, validation), frozen=frozen)
+    if ood is not None:
+        files[OOD_FILE] = ood.distribution.to_bytes()
     golden = golden_of(validation, expected, integers.logits if integers.model else None)
     return Exported(
         files={**files, GOLDEN_FILE: golden.to_bytes()},
@@ -98,9 +116,24 @@ def export(
         golden=GoldenExamples(
             photos=len(golden.pixels), tolerance=TOLERANCE, int8_tolerance=INT8_TOLERANCE
         ),
+        ood=ood.summary if ood else None,
         served=integers.served,
         temperatures=temperatures,
     )
+
+
+def _seen(
+    features: dict[Form, Features], training: PreparedPhotos, validation: PreparedPhotos
+) -> tuple[Seen, Seen]:
+    """Features of the photos of validation, then of training, by split."""
+    at = len(validation.labels)
+
+    def part(photos: PreparedPhotos, rows: slice) -> Seen:
+        groups = np.arange(len(photos.labels)) if photos.groups is None else photos.groups
+        of_each = {form: found[rows] for form, found in features.items()}
+        return Seen(of_each, photos.labels, groups)
+
+    return part(training, slice(at, None)), part(validation, slice(at))
 
 
 @dataclass(frozen=True)
@@ -112,6 +145,9 @@ class _Integers:
     agreement: Agreement | None
     logits: Floats
     """Of the photos that it was compared on, shape ``(N, classes)``."""
+
+    features: dict[Form, Features]
+    """Of the same photos; empty without a graph."""
 
 
 def _integers(
@@ -127,16 +163,18 @@ def _integers(
     """
     try:
         model = quantize(fp32, training[:CALIBRATION_PHOTOS])
-        ours = predict_logits(model, pixels)
-        found = in_integers(ours, logits)
-        if not np.isfinite(ours).all():
+        ours = run(model, pixels)
+        found = in_integers(ours.logits, logits)
+        features = joined(ours.features, ours.early)
+        if not np.isfinite(ours.logits).all() or not np.isfinite(features).all():
             raise ValueError("its answers are no numbers")
         speed = measure_speed(model, fp32, pixels) if found.agrees else None
     except Exception as error:  # noqa: BLE001  three libraries raise whatever they like
         _log.warning("The network is served in 32-bit floats: %s", error, exc_info=True)
         why = f"{type(error).__name__}: {(str(error).strip() or 'no reason given').splitlines()[0]}"
-        return _Integers(choose(None, why), b"", None, np.zeros((0, 0)))
-    return _Integers(choose(found, speed=speed), model, found, ours)
+        return _Integers(choose(None, why), b"", None, np.zeros((0, 0)), {})
+    served = choose(found, speed=speed)
+    return _Integers(served, model, found, ours.logits, {"int8": features})
 
 
 def export_onnx(network: nn.Module, preprocessing: Preprocessing) -> bytes:
@@ -189,7 +227,7 @@ def _exported(served: nn.Module, pixels: torch.Tensor) -> bytes:
             served,
             (pixels,),
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[LOGITS, FEATURES, EARLY],
             dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
             dynamo=True,
             verbose=False,

@@ -91,6 +91,8 @@ class PreparedPhotos:
 
     pixels: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64] | None = None
+    """Numbers of groups of near-duplicates, shape ``(N,)``; None if that is not known."""
 
 
 def load_training(
@@ -120,7 +122,7 @@ def load_prepared(
     """Read, decode and prepare the photos of a validation or test split."""
     contents = read_photos(store, rows["sha256"].to_pylist())
     pixels = _on_all_cores(lambda data: pixels_of(data, preprocessing), contents)
-    return PreparedPhotos(np.stack(list(pixels)), _labels(rows, classes))
+    return PreparedPhotos(np.stack(list(pixels)), _labels(rows, classes), _groups(rows))
 
 
 def _on_all_cores(work: Callable[[bytes], T], contents: Iterable[bytes]) -> Iterator[T]:

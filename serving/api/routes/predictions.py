@@ -130,6 +130,8 @@ def _told(request: Request, services: Services, classified: Classified) -> Photo
         height=classified.prepared.height,
         label=label,
         probabilities=probabilities,
+        novelty=classified.novelty,
+        sure=probabilities[label] >= classified.live.engine.unsure_below,
         manifest=classified.live.engine.manifest,
         stages=classified.stages,
         batch=classified.batch,
@@ -141,4 +143,7 @@ def _told(request: Request, services: Services, classified: Classified) -> Photo
         label=label,
         confidence=probabilities[label],
         probabilities=probabilities,
+        sure=answered.sure,
+        outside=answered.outside,
+        novelty=answered.novelty,
     )

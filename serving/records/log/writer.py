@@ -168,6 +168,9 @@ def _row(answered: Answered) -> dict[str, Any]:
         "decode_ms": round(stages.decode * 1e3, 3),
         "queue_ms": round(stages.queue * 1e3, 3),
         "infer_ms": round(stages.infer * 1e3, 3),
+        "sure": answered.sure,
+        "outside": answered.outside,
+        "novelty": answered.novelty,
     }
 
 

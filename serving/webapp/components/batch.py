@@ -31,7 +31,8 @@ def show(photos: Sequence[Photo], outcomes: Sequence[Outcome], limit: float | No
     failed = len(outcomes) - len(predictions)
     counted = Counter(one.label for one in predictions).most_common()
     uncertain = sum(limit is not None and one.confidence < limit for one in predictions)
-    st.html(cards.figure_card(cards.batch_figures(counted, uncertain, failed)))
+    outside = sum(bool(one.outside) for one in predictions)
+    st.html(cards.figure_card(cards.batch_figures(counted, uncertain, outside, failed)))
     least = st.slider(gettext("Minimum confidence"), 0, 100, 0, format="%d %%")
     chosen = [
         (photo, outcome)
@@ -49,6 +50,9 @@ def show(photos: Sequence[Photo], outcomes: Sequence[Outcome], limit: float | No
             "confidence": st.column_config.ProgressColumn(
                 gettext("Confidence"), format="percent", min_value=0, max_value=1
             ),
+            "outside": st.column_config.CheckboxColumn(gettext("Another kind of photo"))
+            if outside
+            else None,
             "problem": st.column_config.TextColumn(gettext("Problem")) if failed else None,
         },
     )
@@ -61,35 +65,43 @@ def show(photos: Sequence[Photo], outcomes: Sequence[Outcome], limit: float | No
 
 
 def as_csv(rows: Sequence[tuple[Photo, Outcome]]) -> str:
-    """A line for each photo: file, label, confidence, model version, why there is no prediction.
+    """A line for each photo: what was predicted, how surely, and why there is no prediction.
 
     A cell that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV
     Injection").
     """
     target = io.StringIO()
     lines = csv.writer(target)
-    lines.writerow(["file", "label", "confidence", "model_version", "problem"])
+    lines.writerow(["file", "label", "confidence", "sure", "outside", "model_version", "problem"])
     for photo, outcome in rows:
         if isinstance(outcome, Prediction):
             version, confidence = outcome.model.version, f"{outcome.confidence:.6f}"
-            cells = [photo.name, outcome.label, confidence, version, ""]
+            flags = [_flag(outcome.sure), _flag(outcome.outside)]
+            cells = [photo.name, outcome.label, confidence, *flags, version, ""]
         else:
-            cells = [photo.name, "", "", "", outcome.title]
+            cells = [photo.name, "", "", "", "", "", outcome.title]
         lines.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
     return target.getvalue()
+
+
+def _flag(value: bool | None) -> str:
+    return "" if value is None else str(value).lower()
 
 
 def _row(photo: Photo, outcome: Outcome) -> dict[str, object]:
     if isinstance(outcome, Prediction):
         picture = _thumbnail(photo.sha256, photo.data)
         label, confidence, problem = outcome.label, outcome.confidence, ""
+        outside = bool(outcome.outside)
     else:
         picture, label, confidence, problem = None, "", None, outcome.title
+        outside = False
     return {
         "photo": picture,
         "file": photo.name,
         "predicted": label,
         "confidence": confidence,
+        "outside": outside,
         "problem": problem,
     }
 

@@ -6,7 +6,7 @@ from html import escape
 
 from serving.api.schemas import ModelDetails, ModelInfo, Prediction
 from serving.webapp.language.formats import date, number, percent
-from serving.webapp.language.notices import Notice, uncertain
+from serving.webapp.language.notices import Notice, outside, uncertain
 from serving.webapp.language.translation import gettext, ngettext
 
 
@@ -41,19 +41,13 @@ def prediction_card(prediction: Prediction, unsure_below: float | None, seconds:
     bars = "".join(_bar(label, share, label == prediction.label) for label, share in ranked)
     confidence = gettext("Confidence: {percent}", percent=percent(prediction.confidence))
     term = _small(gettext("Prediction"))
-    if unsure_below is not None and prediction.confidence < unsure_below:
-        likeliest = gettext("Most likely {label}", label=prediction.label)
-        nothing = gettext("Uncertain")
-        head = (
-            f'{term}<p class="dd-label dd-unsure">{escape(nothing)}</p>'
-            f'<p class="dd-likeliest">{escape(likeliest)}</p><p class="dd-percent">{confidence}</p>'
-            f'<p class="dd-small dd-doubt">{escape(uncertain(unsure_below))}</p>'
-        )
+    if prediction.outside:
+        head = term + _doubtful(prediction, gettext("Another kind of photo"), outside())
+    elif unsure_below is not None and prediction.confidence < unsure_below:
+        head = term + _doubtful(prediction, gettext("Uncertain"), uncertain(unsure_below))
     else:
-        head = (
-            f'{term}<p class="dd-label">{escape(prediction.label)}</p>'
-            f'<p class="dd-percent">{confidence}</p>'
-        )
+        head = f'{term}<p class="dd-label">{escape(prediction.label)}</p>'
+    head += "" if prediction.outside else f'<p class="dd-percent">{confidence}</p>'
     each = _small(gettext("Probability of each class"))
     model = gettext("Model")
     version = f'<span class="dd-version">{escape(prediction.model.version)}</span>'
@@ -61,6 +55,16 @@ def prediction_card(prediction: Prediction, unsure_below: float | None, seconds:
     return (
         f'<section class="dd-card" aria-live="polite">{head}{each}<ul class="dd-bars">{bars}</ul>'
         f'<p class="dd-small">{escape(model)} {version}</p>{took}</section>'
+    )
+
+
+def _doubtful(prediction: Prediction, title: str, why: str) -> str:
+    """In place of the label."""
+    likeliest = gettext("Most likely {label}", label=prediction.label)
+    return (
+        f'<p class="dd-label dd-unsure">{escape(title)}</p>'
+        f'<p class="dd-likeliest">{escape(likeliest)}</p>'
+        f'<p class="dd-small dd-doubt">{escape(why)}</p>'
     )
 
 
@@ -74,7 +78,7 @@ def caption(text: str) -> str:
 
 
 def batch_figures(
-    counted: list[tuple[str, int]], uncertain_photos: int, rejected: int
+    counted: list[tuple[str, int]], uncertain_photos: int, outside_photos: int, rejected: int
 ) -> list[Figure]:
     """How many photos of each class there are, of which it is unsure, and without a prediction."""
     figures = [
@@ -84,6 +88,10 @@ def batch_figures(
     if uncertain_photos:
         below = gettext("with a confidence below the model's threshold")
         figures.append(Figure(gettext("Uncertain"), number(uncertain_photos), below))
+    if outside_photos:
+        unlike = gettext("unlike the photos that the model was trained on")
+        other = gettext("Another kind of photo")
+        figures.append(Figure(other, number(outside_photos), unlike))
     if rejected:
         without = ngettext("file without a prediction", "files without a prediction", rejected)
         figures.append(Figure(gettext("Failed"), number(rejected), without))

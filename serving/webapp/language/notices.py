@@ -137,6 +137,14 @@ def uncertain(limit: float) -> str:
     )
 
 
+def outside() -> str:
+    """Why the label of a photo means little."""
+    return gettext(
+        "It does not resemble the photos that the model was trained on, so the label and its "
+        "probability mean little."
+    )
+
+
 def thanks(label: str, *, learned_from: bool) -> Notice:
     """What becomes of a visitor's feedback."""
     if learned_from:
