@@ -7,7 +7,7 @@ arXiv:1905.11946; the variant "Lite" has neither squeeze-and-excitation nor swis
 
 import torch
 from torch import nn
-from torch.nn.functional import pad, relu6
+from torch.nn.functional import conv2d, pad, relu6
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 LITE0_FEATURES = 1280
@@ -52,8 +52,8 @@ class EfficientNetLite0(nn.Module):
         Returns:
             Shape ``(N, LITE0_FEATURES)``.
         """
-        seen = self.blocks(relu6(self.stem(pixels)))
-        features: torch.Tensor = relu6(self.head(seen)).mean(dim=(2, 3))
+        seen = self.blocks(relu6(self.stem(pixels), inplace=True))
+        features: torch.Tensor = relu6(self.head(seen), inplace=True).mean(dim=(2, 3))
         return features
 
     def fuse(self) -> None:
@@ -76,12 +76,19 @@ class _SamePadding(nn.Conv2d):
     """A convolution padded as TensorFlow does: an odd row or column goes to the right and below."""
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What is the same on both sides is left to the convolution: `pad` copies everything."""
         around = []
         for axis in (1, 0):
             side, kernel, stride = pixels.shape[axis + 2], self.kernel_size[axis], self.stride[axis]
             whole = max((-(-side // stride) - 1) * stride + kernel - side, 0)
             around += [whole // 2, whole - whole // 2]
-        return super().forward(pad(pixels, around))
+        left, right, above, below = around
+        padding = (above, left)
+        if (above, left) != (below, right):
+            pixels, padding = pad(pixels, around), (0, 0)
+        return conv2d(
+            pixels, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
 
 
 class _Convolution(nn.Module):
@@ -112,13 +119,13 @@ class _Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, growth: int) -> None:
         super().__init__()
         inside = inputs * growth
-        expand = [_Convolution(inputs, inside, 1), nn.ReLU6()] if growth > 1 else []
+        expand = [_Convolution(inputs, inside, 1), nn.ReLU6(inplace=True)] if growth > 1 else []
         self.expand = nn.Sequential(*expand)
         self.depthwise = _Convolution(inside, inside, kernel, stride, groups=inside)
         self.project = _Convolution(inside, outputs, 1)
         self.is_residual = stride == 1 and inputs == outputs
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        inside = relu6(self.depthwise(self.expand(pixels)))
+        inside = relu6(self.depthwise(self.expand(pixels)), inplace=True)
         found: torch.Tensor = self.project(inside)
         return found + pixels if self.is_residual else found
