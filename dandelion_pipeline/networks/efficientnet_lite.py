@@ -13,7 +13,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 LITE0_FEATURES = 1280
 """Width of what the network's own classifier gets to see."""
 
+LITE0_EARLY = 112
+"""Channels of the stage before the last two, where colour and texture are not lost yet."""
+
 _STEM = 32
+_TRUNK = 11  # blocks up to that stage
 _EPSILON, _MOMENTUM = 1e-3, 0.01
 _TINY = 1e-12
 # repeats, kernel, stride of the first, growth inside, channels
@@ -44,15 +48,27 @@ class EfficientNetLite0(nn.Module):
         self.head = _Convolution(channels, LITE0_FEATURES, 1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pooled features.
+        """Pooled features of all stages, `tail` after `trunk`."""
+        return self.tail(self.trunk(pixels))
+
+    def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What the stages before the last two see.
 
         Args:
             pixels: normalised, shape ``(N, 3, height, width)``.
 
         Returns:
-            Shape ``(N, LITE0_FEATURES)``.
+            Shape ``(N, LITE0_EARLY, height / 16, width / 16)``, rounded up.
         """
-        seen = self.blocks(relu6(self.stem(pixels), inplace=True))
+        seen = relu6(self.stem(pixels), inplace=True)
+        for block in list(self.blocks)[:_TRUNK]:
+            seen = block(seen)
+        return seen
+
+    def tail(self, seen: torch.Tensor) -> torch.Tensor:
+        """What the last two stages make of what `trunk` sees: ``(N, LITE0_FEATURES)``."""
+        for block in list(self.blocks)[_TRUNK:]:
+            seen = block(seen)
         features: torch.Tensor = relu6(self.head(seen), inplace=True).mean(dim=(2, 3))
         return features
 
@@ -67,7 +83,7 @@ def of_length_1(features: torch.Tensor) -> torch.Tensor:
     """Features whose squares add up to 1, so that photos are compared by their angle.
 
     Args:
-        features: shape ``(N, LITE0_FEATURES)``.
+        features: one row a photo.
     """
     return features * (features.square().sum(dim=1, keepdim=True) + _TINY).rsqrt()
 
