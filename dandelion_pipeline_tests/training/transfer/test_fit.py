@@ -17,7 +17,7 @@ from dandelion_pipeline.training.config import Imbalance, Model, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.inputs.imbalance import Balance
 from dandelion_pipeline.training.inputs.loading import load_prepared
-from dandelion_pipeline.training.transfer import (
+from dandelion_pipeline.training.transfer.fit import (
     STRENGTHS,
     choose_head,
     fit_head,
