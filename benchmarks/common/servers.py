@@ -44,8 +44,9 @@ def publish(store: Store, weights: Path) -> None:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (64, SIZE, SIZE, 3), dtype=np.uint8)
     preprocessing = TrainingConfig(size=SIZE).preprocessing
+    photos = PreparedPhotos(pixels, np.arange(64) % 2)
     validation = PreparedPhotos(pixels[:16], np.arange(16) % 2)
-    exported = export(build_network(2).eval(), preprocessing, pixels, validation)
+    exported = export(build_network(2).eval(), preprocessing, photos, validation)
     weights.write_bytes(exported.files["weights.safetensors"])
     manifest = Manifest(
         version="benchmark",
@@ -60,6 +61,7 @@ def publish(store: Store, weights: Path) -> None:
         served_as=exported.served.form,
         served_because=exported.served.because,
         golden=exported.golden,
+        ood=exported.ood,
         training={},
         code_version="",
         dagster_run="",

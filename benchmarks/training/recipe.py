@@ -42,7 +42,7 @@ from dandelion_pipeline.training.config import Model, Preset, TrainingConfig
 from dandelion_pipeline.training.fit import fit
 from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.inputs.loading import load_prepared
-from dandelion_pipeline.training.transfer import fit_transfer
+from dandelion_pipeline.training.transfer.fit import fit_transfer
 
 DAY = "2025-05-01"
 SALTS = ("f", "g", "h", "i", "j")

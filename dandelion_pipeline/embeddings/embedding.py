@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from dandelion_pipeline.embeddings.backbone import (
+    EARLY,
     FEATURES,
     Backbone,
     load_backbone,
@@ -38,9 +39,11 @@ SCHEMA = pa.schema(
     [
         pa.field("photo", pa.string(), nullable=False),
         pa.field("features", pa.binary(2 * FEATURES), nullable=False),
+        pa.field("early", pa.binary(2 * EARLY), nullable=False),
     ]
 )
-"""SHA-256 of a photo, and its features as 16-bit floats, end to end in little-endian order.
+"""SHA-256 of a photo, its features, and those of an earlier stage: 16-bit floats, end to end in
+little-endian order.
 
 The column is not called ``sha256``: a photo is needed because a day names it, and never because
 its features have been kept.
@@ -66,17 +69,21 @@ class Embedder:
 
     def embed_prepared(self, pixels: Iterable[npt.NDArray[np.uint8]]) -> Embeddings:
         """The same, of photos that `images.decoding.preprocess.prepare` has shaped already."""
-        parts = [np.empty((0, FEATURES), np.float32)]
+        return self.stages_of(pixels)[:, :FEATURES]
+
+    def stages_of(self, pixels: Iterable[npt.NDArray[np.uint8]]) -> Embeddings:
+        """The same with the features of an earlier stage, shape ``(N, FEATURES + EARLY)``."""
+        parts = [np.empty((0, FEATURES + EARLY), np.float32)]
         rest = iter(pixels)
         while batch := list(islice(rest, _BATCH)):
-            parts.append(self._features(np.stack(batch)))
+            parts.append(self._stages(np.stack(batch)))
         return np.concatenate(parts)
 
     @torch.inference_mode()
-    def _features(self, pixels: npt.NDArray[np.uint8]) -> Embeddings:
+    def _stages(self, pixels: npt.NDArray[np.uint8]) -> Embeddings:
         device = next(self.network.parameters()).device
-        features: Embeddings = self.network(torch.from_numpy(pixels).to(device)).cpu().numpy()
-        return features
+        found: Embeddings = self.network.stages(torch.from_numpy(pixels).to(device)).cpu().numpy()
+        return found
 
 
 def backbone_embedder(device: str = "auto") -> Embedder:
@@ -108,13 +115,23 @@ def embeddings(store: Store, embedder: Embedder, table: pa.Table) -> Embeddings:
         ObjectNotFound: a photo is not there.
         ObjectDamaged: a photo is not what its hash says.
     """
-    result = np.empty((table.num_rows, FEATURES), np.float32)
+    return stages(store, embedder, table)[:, :FEATURES]
+
+
+def stages(store: Store, embedder: Embedder, table: pa.Table) -> Embeddings:
+    """The same with the features of an earlier stage beside, shape ``(rows, FEATURES + EARLY)``.
+
+    They are what the head of a model decides on (`networks.transfer.HeadInputs`); what compares
+    photos goes by `embeddings` alone.
+    """
+    result = np.empty((table.num_rows, FEATURES + EARLY), np.float32)
     for day in pc.unique(table["day"]).to_pylist():
         of_day = pc.equal(table["day"], day)
         hashes = table["sha256"].filter(of_day).combine_chunks()
         kept = _of_day(store, embedder, day, hashes)
-        column = kept["features"].take(pc.index_in(hashes, kept["photo"].combine_chunks()))
-        result[of_day.to_numpy()] = _numbers(column)
+        rows = kept.take(pc.index_in(hashes, kept["photo"].combine_chunks()))
+        parts = [_numbers(rows["features"], FEATURES), _numbers(rows["early"], EARLY)]
+        result[of_day.to_numpy()] = np.concatenate(parts, axis=1)
     return result
 
 
@@ -160,9 +177,12 @@ def _of_day(
     new = pc.unique(hashes.filter(pc.invert(known)))
     if not len(new):
         return kept
-    features = _embed_kept(store, embedder, new.to_pylist(), on_photos).astype("<f2")
-    column = pa.array([row.tobytes() for row in features], SCHEMA.field("features").type)
-    kept = pa.concat_tables([kept, pa.table([new, column], schema=SCHEMA)])
+    found = _embed_kept(store, embedder, new.to_pylist(), on_photos).astype("<f2")
+    columns = [
+        pa.array([row.tobytes() for row in part], SCHEMA.field(name).type)
+        for name, part in (("features", found[:, :FEATURES]), ("early", found[:, FEATURES:]))
+    ]
+    kept = pa.concat_tables([kept, pa.table([new, *columns], schema=SCHEMA)])
     write_table(store, key, kept)
     return kept
 
@@ -172,7 +192,9 @@ def _kept(store: Store, key: str) -> pa.Table:
         found = last_table(store, key)
     except ObjectDamaged:  # all of it can be made again
         found = None
-    return SCHEMA.empty_table() if found is None else found
+    if found is None or found.schema != SCHEMA:  # of when no earlier stage was kept
+        return SCHEMA.empty_table()
+    return found
 
 
 def _embed_kept(
@@ -189,10 +211,10 @@ def _embed_kept(
     contents = read_photos(store, hashes)
     shaped = ordered_parallel_map(pixels, contents, len, concurrency=os.cpu_count() or 1)
     with closing(contents), closing(shaped):  # or they would hold their threads
-        return embedder.embed_prepared(shaped)
+        return embedder.stages_of(shaped)
 
 
-def _numbers(column: pa.ChunkedArray) -> Embeddings:
+def _numbers(column: pa.ChunkedArray, width: int) -> Embeddings:
     """Features as they are kept, as numbers."""
     data = b"".join(column.to_pylist())
-    return np.frombuffer(data, "<f2").reshape(-1, FEATURES).astype(np.float32)
+    return np.frombuffer(data, "<f2").reshape(-1, width).astype(np.float32)

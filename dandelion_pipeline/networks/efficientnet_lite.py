@@ -7,16 +7,23 @@ arXiv:1905.11946; the variant "Lite" has neither squeeze-and-excitation nor swis
 
 import torch
 from torch import nn
-from torch.nn.functional import pad, relu6
+from torch.nn.functional import conv2d, pad, relu6
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 LITE0_FEATURES = 1280
 """Width of what the network's own classifier gets to see."""
 
+LITE0_EARLY = 112
+"""Channels of the stage before the last two, where colour and texture are not lost yet."""
+
+LITE0_SHALLOW = 80
+"""Channels of the middle of the network, by which photos of another world are told."""
+
 _STEM = 32
+_SHALLOW = 8  # blocks up to there
+_TRUNK = 11  # blocks up to that stage
 _EPSILON, _MOMENTUM = 1e-3, 0.01
 _TINY = 1e-12
-_EARLY = 8  # blocks, a sixteenth of the width
 # repeats, kernel, stride of the first, growth inside, channels
 _STAGES = (
     (1, 3, 1, 1, 16),
@@ -45,29 +52,39 @@ class EfficientNetLite0(nn.Module):
         self.head = _Convolution(channels, LITE0_FEATURES, 1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pooled features.
+        """Pooled features of all stages, `tail` after `trunk`."""
+        return self.tail(self.trunk(pixels))
+
+    def trunk(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What the stages before the last two see.
 
         Args:
             pixels: normalised, shape ``(N, 3, height, width)``.
 
         Returns:
-            Shape ``(N, LITE0_FEATURES)``.
+            Shape ``(N, LITE0_EARLY, height / 16, width / 16)``, rounded up.
         """
-        return self.features(pixels)[0]
+        return self.middle(self.shallow(pixels))
 
-    def features(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pooled features, and those of an earlier stage, which knows more of colour and texture.
+    def shallow(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What the first stages see, ``(N, LITE0_SHALLOW, height / 16, width / 16)``."""
+        seen = relu6(self.stem(pixels), inplace=True)
+        for block in list(self.blocks)[:_SHALLOW]:
+            seen = block(seen)
+        return seen
 
-        Args:
-            pixels: as of `forward`.
+    def middle(self, seen: torch.Tensor) -> torch.Tensor:
+        """What the stages between `shallow` and `tail` make of it."""
+        for block in list(self.blocks)[_SHALLOW:_TRUNK]:
+            seen = block(seen)
+        return seen
 
-        Returns:
-            Shapes ``(N, LITE0_FEATURES)`` and ``(N, 80)``.
-        """
-        seen = self.blocks[:_EARLY](relu6(self.stem(pixels)))
-        early = seen.mean(dim=(2, 3))
-        seen = relu6(self.head(self.blocks[_EARLY:](seen)))
-        return seen.mean(dim=(2, 3)), early
+    def tail(self, seen: torch.Tensor) -> torch.Tensor:
+        """What the last two stages make of what `trunk` sees: ``(N, LITE0_FEATURES)``."""
+        for block in list(self.blocks)[_TRUNK:]:
+            seen = block(seen)
+        features: torch.Tensor = relu6(self.head(seen), inplace=True).mean(dim=(2, 3))
+        return features
 
     def fuse(self) -> None:
         """Let convolutions do the work of the normalisations behind them, for inference only."""
@@ -80,7 +97,7 @@ def of_length_1(features: torch.Tensor) -> torch.Tensor:
     """Features whose squares add up to 1, so that photos are compared by their angle.
 
     Args:
-        features: shape ``(N, LITE0_FEATURES)``.
+        features: one row a photo.
     """
     return features * (features.square().sum(dim=1, keepdim=True) + _TINY).rsqrt()
 
@@ -89,12 +106,19 @@ class _SamePadding(nn.Conv2d):
     """A convolution padded as TensorFlow does: an odd row or column goes to the right and below."""
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What is the same on both sides is left to the convolution: `pad` copies everything."""
         around = []
         for axis in (1, 0):
             side, kernel, stride = pixels.shape[axis + 2], self.kernel_size[axis], self.stride[axis]
             whole = max((-(-side // stride) - 1) * stride + kernel - side, 0)
             around += [whole // 2, whole - whole // 2]
-        return super().forward(pad(pixels, around))
+        left, right, above, below = around
+        padding = (above, left)
+        if (above, left) != (below, right):
+            pixels, padding = pad(pixels, around), (0, 0)
+        return conv2d(
+            pixels, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
 
 
 class _Convolution(nn.Module):
@@ -125,13 +149,13 @@ class _Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, growth: int) -> None:
         super().__init__()
         inside = inputs * growth
-        expand = [_Convolution(inputs, inside, 1), nn.ReLU6()] if growth > 1 else []
+        expand = [_Convolution(inputs, inside, 1), nn.ReLU6(inplace=True)] if growth > 1 else []
         self.expand = nn.Sequential(*expand)
         self.depthwise = _Convolution(inside, inside, kernel, stride, groups=inside)
         self.project = _Convolution(inside, outputs, 1)
         self.is_residual = stride == 1 and inputs == outputs
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        inside = relu6(self.depthwise(self.expand(pixels)))
+        inside = relu6(self.depthwise(self.expand(pixels)), inplace=True)
         found: torch.Tensor = self.project(inside)
         return found + pixels if self.is_residual else found

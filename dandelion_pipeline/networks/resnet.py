@@ -1,5 +1,7 @@
 """The network, and the form in which it is served."""
 
+from typing import Protocol, cast
+
 import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
@@ -12,30 +14,38 @@ CLASSIFIER = "fc."
 """What the names of the last layer's weights begin with."""
 
 
-class ResNet18(ResNet):
-    """Torchvision's ResNet18 in two parts: what it sees in a photo, and what that is called."""
+class HasOutputs(Protocol):
+    """A network that can be served."""
 
-    def features(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pooled features of the last stage, and of an earlier one.
+    def outputs(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Logits, and pooled features of the last and of an earlier stage.
 
         Args:
             pixels: normalised, shape ``(N, 3, height, width)``.
 
         Returns:
-            Shapes ``(N, 512)`` and ``(N, 128)``.
+            Shapes ``(N, classes)``, ``(N, features)`` and ``(N, early features)``.
         """
-        seen = self.layer2(self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(pixels))))))
-        early = seen.mean(dim=(2, 3))
-        seen = self.layer4(self.layer3(seen))
-        return torch.flatten(self.avgpool(seen), 1), early
-
-    def classify(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits of shape ``(N, classes)``."""
-        logits: torch.Tensor = self.fc(features)
-        return logits
 
 
-def build_network(classes: int, *, zero_init_residual: bool = False) -> ResNet18:
+class ResNet18(ResNet):  # type: ignore[misc]  # torchvision has no type hints
+    """Torchvision's ResNet18, which also says what it sees on the way."""
+
+    def outputs(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Logits, and pooled features of the last and of an earlier stage.
+
+        Args:
+            pixels: normalised, shape ``(N, 3, height, width)``.
+
+        Returns:
+            Shapes ``(N, classes)``, ``(N, 512)`` and ``(N, 128)``.
+        """
+        shallow = self.layer2(self.layer1(self.maxpool(self.relu(self.bn1(self.conv1(pixels))))))
+        features = torch.flatten(self.avgpool(self.layer4(self.layer3(shallow))), 1)
+        return self.fc(features), features, shallow.mean(dim=(2, 3))
+
+
+def build_network(classes: int, *, zero_init_residual: bool = False) -> nn.Module:
     """Make an untrained torchvision ResNet18 (He et al., 2015, arXiv:1512.03385).
 
     Args:
@@ -43,7 +53,7 @@ def build_network(classes: int, *, zero_init_residual: bool = False) -> ResNet18
         zero_init_residual: let each block begin as the identity, which makes the first steps of a
             training steadier (Goyal et al., 2017, arXiv:1706.02677).
     """
-    network = ResNet18(
+    network: nn.Module = ResNet18(
         BasicBlock, [2, 2, 2, 2], num_classes=classes, zero_init_residual=zero_init_residual
     )
     return network.to(memory_format=torch.channels_last)
@@ -55,7 +65,7 @@ class ServedNetwork(nn.Module):
     With the normalisation inside the graph, training and serving cannot disagree about it.
 
     Args:
-        network: has `features` and `classify`, as `ResNet18` and `transfer.TransferNetwork`.
+        network: one that `HasOutputs`: `ResNet18` or `transfer.TransferNetwork`.
         preprocessing: how the photos were prepared.
     """
 
@@ -65,10 +75,10 @@ class ServedNetwork(nn.Module):
         self.network = network
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Logits ``(N, classes)``, the features that they come from, those of an earlier stage.
+        """What the network's `outputs` are.
 
         Args:
             pixels: shape ``(N, size, size, 3)``.
         """
-        features, early = self.network.features(self.normalize(pixels.permute(0, 3, 1, 2)))
-        return self.network.classify(features), features, early
+        normalised = self.normalize(pixels.permute(0, 3, 1, 2))
+        return cast("HasOutputs", self.network).outputs(normalised)

@@ -83,12 +83,15 @@ class FeatureDistribution:
 
     @cached_property
     def _known(self) -> Floats32:
-        return self.means @ self.directions
+        known: Floats32 = self.means @ self.directions
+        return known
 
     @cached_property
     def _of_means(self) -> Floats32:
         extra = self.precisions - self.rest
-        return self.rest * np.square(self.means).sum(axis=1) + np.square(self._known) @ extra
+        of_each: Floats32 = self.rest * np.square(self.means).sum(axis=1)
+        of_each += np.square(self._known) @ extra
+        return of_each
 
     def to_bytes(self) -> bytes:
         """As a safetensors file: nothing in it can run code when it is read."""

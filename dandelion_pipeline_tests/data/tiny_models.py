@@ -25,6 +25,12 @@ from dandelion_pipeline.release.manifest import (
     Manifest,
     Metrics,
 )
+from dandelion_pipeline.release.ood import (
+    OOD_FILE,
+    FeatureDistribution,
+    OutOfDistribution,
+    joined,
+)
 from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage.objects.store import Store
 
@@ -48,6 +54,7 @@ def onnx_graph(
     flipped: bool = False,
     blue: tuple[float, float] = (0, 0),
     input_name: str = "pixels",
+    with_features: bool = False,
 ) -> bytes:
     """A graph whose first logit grows with red minus green.
 
@@ -61,6 +68,7 @@ def onnx_graph(
         size=size,
         classes=classes,
         input_name=input_name,
+        with_features=with_features,
     )
 
 
@@ -71,25 +79,35 @@ def linear_graph(
     size: int = SIZE,
     classes: int = 2,
     input_name: str = "pixels",
+    with_features: bool = False,
 ) -> bytes:
     """A graph with the signature of every bundle: uint8 pixels in, float32 logits out.
 
-    The first logit is a linear function of the mean colour, the last one its opposite.
+    The first logit is a linear function of the mean colour, the last one its opposite. Both kinds
+    of features are the mean colour, if they are wanted.
     """
     weights = np.zeros((3, classes), np.float32)
     weights[:, 0] = colour
     weights[:, -1] = -weights[:, 0]
     bias = np.zeros(classes, np.float32)
     bias[0], bias[-1] = constant, -constant
+    features = ("features", "early_features") if with_features else ()
     graph = helper.make_graph(
         [
             helper.make_node("Cast", [input_name], ["real"], to=TensorProto.FLOAT),
             helper.make_node("ReduceMean", ["real", "axes"], ["colour"], keepdims=0),
             helper.make_node("Gemm", ["colour", "weights", "bias"], ["logits"]),
+            *(helper.make_node("Identity", ["colour"], [name]) for name in features),
         ],
         "tiny",
         [helper.make_tensor_value_info(input_name, TensorProto.UINT8, ["batch", size, size, 3])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes]),
+            *(
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3])
+                for name in features
+            ),
+        ],
         [
             numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
             numpy_helper.from_array(weights, "weights"),
@@ -154,6 +172,22 @@ def manifest(version: str, files: dict[str, bytes], **changes: Any) -> Manifest:
         "files": bundle.digests(files),
     }
     return Manifest(**{**document, **changes})
+
+
+def knows_its_photos(width: int = 3) -> dict[str, Any]:
+    """What `put_bundle` wants for a model that flags photos which are neither yellow nor green."""
+    colours = np.array([YELLOW, GREEN], np.float32)[:, :width]
+    distribution = FeatureDistribution(
+        means=joined(colours, colours),
+        directions=np.zeros((2 * width, 0), np.float32),
+        precisions=np.zeros(0, np.float32),
+        rest=1.0,
+    )
+    return {
+        "onnx": onnx_graph(with_features=True),
+        "beside": {OOD_FILE: distribution.to_bytes()},
+        "ood": OutOfDistribution(photos=200, false_alarms=0.01, limits={"fp32": 0.3}),
+    }
 
 
 def golden() -> Golden:

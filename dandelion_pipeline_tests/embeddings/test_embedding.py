@@ -6,8 +6,14 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from dandelion_pipeline.embeddings.backbone import FEATURES, version
-from dandelion_pipeline.embeddings.embedding import Embedder, backbone_embedder, embeddings
+from dandelion_pipeline.embeddings.backbone import EARLY, FEATURES, version
+from dandelion_pipeline.embeddings.embedding import (
+    SCHEMA,
+    Embedder,
+    backbone_embedder,
+    embeddings,
+    stages,
+)
 from dandelion_pipeline.errors import ObjectNotFound
 from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing
@@ -16,6 +22,7 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.garbage_collection import damaged_tables
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store, sha256_hex
+from dandelion_pipeline.storage.records.tables import read_table, write_table
 from dandelion_pipeline_tests.data import tiny_models
 
 DAY, NEXT_DAY = "2025-05-01", "2025-05-02"
@@ -114,6 +121,26 @@ def test_what_was_kept_and_is_damaged_is_made_again(store: Store, backbone: Embe
     store.put(layout.embeddings(version(), DAY), b"damaged")
     assert np.array_equal(embeddings(store, backbone, table), first)
     assert [damage for damage in damaged_tables(store) if damage] == []
+
+
+def test_an_earlier_stage_is_kept_beside_the_features(store: Store, backbone: Embedder) -> None:
+    table = photos(store, DAY, range(3))
+    features = embeddings(store, backbone, table)
+    forget(store, table)
+    found = stages(store, backbone, table.take([2, 0]))
+    assert found.shape == (2, FEATURES + EARLY)
+    assert np.array_equal(found[:, :FEATURES], features[[2, 0]])
+    assert np.abs(found[0, FEATURES:] - found[1, FEATURES:]).max() > 0.01
+
+
+def test_features_of_when_no_earlier_stage_was_kept_are_made_again(
+    store: Store, backbone: Embedder
+) -> None:
+    table, key = photos(store, DAY, range(3)), layout.embeddings(version(), DAY)
+    first = stages(store, backbone, table)
+    write_table(store, key, read_table(store, key).drop_columns("early"))
+    assert np.array_equal(stages(store, backbone, table), first)
+    assert read_table(store, key).schema == SCHEMA
 
 
 def test_a_photo_that_is_not_there_is_named(store: Store, backbone: Embedder) -> None:

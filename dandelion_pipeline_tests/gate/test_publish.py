@@ -17,7 +17,7 @@ from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 from dandelion_pipeline.storage.records.tables import parquet_bytes, write_snapshot
 from dandelion_pipeline.training.config import Model, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel, TrainingRecord
-from dandelion_pipeline.training.transfer import fit_transfer
+from dandelion_pipeline.training.transfer.fit import fit_transfer
 from dandelion_pipeline_tests.data import tiny_models
 from dandelion_pipeline_tests.data.clean_rows import clean_table
 from dandelion_pipeline_tests.data.small_data_set import TINY

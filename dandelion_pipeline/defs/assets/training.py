@@ -21,7 +21,7 @@ from dandelion_pipeline.training.config import Model, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel, fit
 from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.pace import Outlook
-from dandelion_pipeline.training.transfer import fit_transfer
+from dandelion_pipeline.training.transfer.fit import fit_transfer
 
 
 class TrainedModelConfig(dg.Config, TrainingConfig):

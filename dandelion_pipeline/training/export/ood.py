@@ -32,6 +32,7 @@ _MOST_PHOTOS = 2_000
 _FOLDS = 10
 _FEWEST_FOLDS = 2
 _LEAST_VARIANCE = 1e-12
+_EQUAL = 1e-6
 
 Features = npt.NDArray[np.float32]
 
@@ -152,6 +153,8 @@ def limit_of(distances: Floats, false_alarms: float = FALSE_ALARMS) -> float:
     if rank <= len(distances):
         return float(np.sort(distances)[rank - 1])
     squares = np.square(distances.clip(min=_LEAST_VARIANCE))
+    if np.ptp(squares) <= _EQUAL * squares.max():  # there is nothing to fit
+        return float(np.sqrt(squares.max()))
     shape, loc, scale = stats.gamma.fit(squares, floc=0)
     expected = stats.gamma.ppf(1 - false_alarms, shape, loc, scale)
     return float(np.sqrt(max(expected, squares.max())))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dandelion_pipeline.images.decoding.preprocess import Preprocessing
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.data.tiny_models import GREEN, YELLOW, photo, publish
 from dandelion_pipeline_tests.serving.conftest import StartApi
@@ -55,6 +56,14 @@ def test_the_box_is_what_the_model_saw_of_a_wide_photo(api: httpx.Client) -> Non
     box = explained(api, flower_at(100, 30, (200, 100))).box
     assert box.height == pytest.approx(2 * box.width)
     assert box.left + box.width / 2 == pytest.approx(0.5)
+
+
+def test_the_box_is_the_whole_photo_where_the_model_saw_all_of_it(
+    store: Store, start_api: StartApi
+) -> None:
+    publish(store, "v", preprocessing=Preprocessing(size=32, crop=1.0, stretch=True).model_dump())
+    box = explained(start_api(), flower_at(100, 30, (200, 100))).box
+    assert (box.left, box.top, box.width, box.height) == (0, 0, 1, 1)
 
 
 @pytest.mark.parametrize(

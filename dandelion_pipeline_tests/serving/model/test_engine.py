@@ -14,6 +14,7 @@ from dandelion_pipeline_tests.data.tiny_models import (
     GREEN,
     SIZE,
     YELLOW,
+    knows_its_photos,
     onnx_graph,
     photo,
     put_bundle,
@@ -96,4 +97,40 @@ def test_an_altered_file_is_never_parsed(store: Store) -> None:
     put_bundle(store, "v")
     store.put(layout.model_file("v", "model.onnx"), onnx_graph(flipped=True))
     with pytest.raises(BundleError, match="not what the manifest says"):
+        Engine(open_bundle(store, "v"))
+
+
+BLUE = (30, 40, 230)
+
+
+def test_a_photo_unlike_those_of_training_is_far_from_them(store: Store) -> None:
+    put_bundle(store, "v", **knows_its_photos())
+    engine = Engine(open_bundle(store, "v"))
+    pixels = np.stack([engine.prepare(photo(c)).pixels for c in (YELLOW, GREEN, BLUE)])
+    answer = engine.answer(pixels)
+    assert answer.novelty is not None
+    assert (answer.novelty > 1).tolist() == [False, False, True]
+    assert np.array_equal(answer.probabilities, engine.probabilities(pixels))
+
+
+def test_a_bundle_of_before_says_nothing_about_that(store: Store) -> None:
+    engine = _engine(store)
+    pixels = engine.prepare(photo(BLUE)).pixels[np.newaxis]
+    assert engine.answer(pixels).novelty is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"onnx": onnx_graph()}, "is of other features"),
+        ({"beside": knows_its_photos(width=2)["beside"]}, "is of other features"),
+        ({"beside": {}}, "ood.safetensors"),
+        ({"beside": {"ood.safetensors": b"rubbish"}}, "cannot be read"),
+    ],
+)
+def test_a_feature_distribution_that_does_not_fit_its_graph_is_no_model(
+    store: Store, changes: dict[str, Any], complaint: str
+) -> None:
+    put_bundle(store, "v", **{**knows_its_photos(), **changes})
+    with pytest.raises(BundleError, match=complaint):
         Engine(open_bundle(store, "v"))

@@ -46,6 +46,7 @@ def test_the_table_can_be_saved_and_runs_nothing_in_a_spreadsheet() -> None:
         label="dandelion",
         confidence=0.75,
         probabilities={"dandelion": 0.75, "grass": 0.25},
+        outside=True,
         model=ModelRef(version="v", is_sample=False, data_hash="", dagster_run="", mlflow_run=""),
         request_id="2",
     )
@@ -54,7 +55,7 @@ def test_the_table_can_be_saved_and_runs_nothing_in_a_spreadsheet() -> None:
         (Photo.of('a,"b".jpg', b"2"), Notice("Damaged", "")),
     ]
     assert as_csv(rows).splitlines() == [
-        "file,label,confidence,model_version,problem",
-        "'=1+1.jpg,dandelion,0.750000,v,",
-        '"a,""b"".jpg",,,,Damaged',
+        "file,label,confidence,sure,outside,model_version,problem",
+        "'=1+1.jpg,dandelion,0.750000,true,true,v,",
+        '"a,""b"".jpg",,,,,,Damaged',
     ]

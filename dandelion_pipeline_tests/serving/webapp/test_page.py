@@ -16,6 +16,7 @@ from dandelion_pipeline_tests.data.tiny_models import (
     SAMPLE,
     YELLOW,
     calibration,
+    knows_its_photos,
     metrics,
     onnx_graph,
     photo,
@@ -231,6 +232,17 @@ def test_below_the_confidence_threshold_of_the_model_a_prediction_is_uncertain(
     assert ">Uncertain</p>" in shown
     assert "Most likely dandelion" in shown
     assert "fewer than 80% of such test photos" in shown
+    assert '<p class="dd-label">dandelion</p>' in upload(page, photo(YELLOW))
+
+
+def test_a_photo_unlike_those_of_training_is_another_kind_of_photo(
+    store: Store, start_api: StartApi, open_page: OpenPage
+) -> None:
+    publish(store, "first", **knows_its_photos())
+    page = open_page(start_api())
+    shown = upload(page, photo((30, 40, 230)))
+    assert ">Another kind of photo</p>" in shown
+    assert "dd-percent" not in shown.split("</style>")[1]
     assert '<p class="dd-label">dandelion</p>' in upload(page, photo(YELLOW))
 
 

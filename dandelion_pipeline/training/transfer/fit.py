@@ -17,8 +17,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from dandelion_pipeline.dataset.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
 from dandelion_pipeline.embeddings.backbone import pretrained_weights
-from dandelion_pipeline.embeddings.embedding import backbone_embedder, embeddings
-from dandelion_pipeline.networks.transfer import TRANSFER, TransferNetwork
+from dandelion_pipeline.embeddings.embedding import backbone_embedder, stages
+from dandelion_pipeline.networks.transfer import TRANSFER, HeadInputs, TransferNetwork
 from dandelion_pipeline.statistics.calibration import (
     Floats,
     Labels,
@@ -34,8 +34,8 @@ from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.inputs.imbalance import Balance
 from dandelion_pipeline.training.inputs.loading import load_prepared
 
-STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-"""The inverse penalties that are tried."""
+STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""The inverse penalties that are tried, until a weaker one explains unseen photos no better."""
 
 _USUAL_STRENGTH = 10.0  # where there are too few photos to try
 _FOLDS = 5
@@ -87,17 +87,20 @@ def fit_transfer(store: Store, dataset: pa.Table, config: TrainingConfig) -> Tra
     classes = DatasetInfo.of(dataset).classes
     rows, others = rows_of(dataset, TRAIN), rows_of(dataset, VALIDATION)
     embedder = backbone_embedder(config.device)
-    features, theirs = (embeddings(store, embedder, one) for one in (rows, others))
+    seen, theirs = (torch.from_numpy(stages(store, embedder, one)) for one in (rows, others))
+    inputs = HeadInputs()
+    inputs.fit(seen)
+    features = inputs(seen).numpy()
     validation = load_prepared(store, others, classes, config.preprocessing)
     some = rows.slice(0, compared_training_photos(len(validation.labels)))
     compared = load_prepared(store, some, classes, config.preprocessing)
     labels = numbers_of(rows, classes)
     balance = Balance.of(config.imbalance, torch.from_numpy(labels), len(classes))
     chosen = choose_head(features, labels, rows["group"].to_pylist(), balance, config.seed)
-    network = _network(chosen.head)
+    network = _network(chosen.head, inputs)
     exported = export(network, config.preprocessing, compared, validation, frozen=True)
     of_each = dict.fromkeys(exported.temperatures, chosen.temperature)
-    logits = chosen.head.logits(theirs)
+    logits = chosen.head.logits(inputs(theirs).numpy())
     row = EpochMetrics(
         epoch=1,
         learning_rate=0.0,
@@ -126,7 +129,7 @@ def choose_head(
     """Fit a head with the penalty that explains unseen photos best.
 
     Args:
-        features: what the backbone sees, shape ``(N, features)``.
+        features: what the head gets to see, shape ``(N, features)``.
         labels: classes by number, each at least once, shape ``(N,)``.
         groups: photos of one group are never judged by each other.
         balance: what is done about the sizes of the classes.
@@ -148,6 +151,8 @@ def choose_head(
             logits[judged] = head.logits(features[judged])
         temperature = fit_temperature(logits, labels)
         tried[strength] = (negative_log_likelihood(logits / temperature, labels), logits)
+        if tried[strength][0] > min(loss for loss, _ in tried.values()):
+            break  # weaker penalties take the longest, and would only fit worse
     strength = min(tried, key=lambda one: tried[one][0])
     head = fit_head(features, labels, balance, strength)
     return ChosenHead(head, strength, fit_temperature(tried[strength][1], labels))
@@ -159,7 +164,7 @@ def fit_head(
     """Fit a head; classes of which there is no photo get no probability to speak of.
 
     Args:
-        features: what the backbone sees, shape ``(N, features)``.
+        features: what the head gets to see, shape ``(N, features)``.
         labels: classes by number, at least two of them.
         balance: what is done about the sizes of the classes.
         strength: inverse of the penalty.
@@ -187,8 +192,9 @@ def numbers_of(rows: pa.Table, classes: Sequence[str]) -> Labels:
     return np.array([number[label] for label in rows["label"].to_pylist()], np.int64)
 
 
-def _network(head: Head) -> TransferNetwork:
+def _network(head: Head, inputs: HeadInputs) -> TransferNetwork:
     network = TransferNetwork(len(head.bias))
+    network.inputs = inputs
     network.backbone.load_state_dict(pretrained_weights())
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(head.weights))

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from dandelion_pipeline.dataset.dataset import TEST, TRAIN, VALIDATION, rows_of
-from dandelion_pipeline.embeddings.embedding import backbone_embedder, embeddings
+from dandelion_pipeline.embeddings.embedding import backbone_embedder, stages
 from dandelion_pipeline.embeddings.preprocessing import PREPROCESSING
 from dandelion_pipeline.networks.graphs import predict, predict_logits
-from dandelion_pipeline.networks.transfer import TRANSFER
+from dandelion_pipeline.networks.transfer import TRANSFER, HeadInputs
 from dandelion_pipeline.release.manifest import GRAPHS, ONNX_FILE
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.config import Imbalance, Model, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.inputs.imbalance import Balance
 from dandelion_pipeline.training.inputs.loading import load_prepared
-from dandelion_pipeline.training.transfer import (
+from dandelion_pipeline.training.transfer.fit import (
     STRENGTHS,
     choose_head,
     fit_head,
@@ -59,7 +59,10 @@ def test_the_graph_answers_as_the_head_does_on_features_that_are_stored(
     model: TrainedModel, small_store: Store, small_dataset: pa.Table
 ) -> None:
     rows = rows_of(small_dataset, TRAIN)
-    features = embeddings(small_store, backbone_embedder("cpu"), rows)
+    seen = torch.from_numpy(stages(small_store, backbone_embedder("cpu"), rows))
+    inputs = HeadInputs()
+    inputs.fit(seen)
+    features = inputs(seen).numpy()
     labels = numbers_of(rows, model.record.classes)
     chosen = choose_head(features, labels, rows["group"].to_pylist(), balance(labels))
     pixels = load_prepared(small_store, rows, model.record.classes, PREPROCESSING).pixels
