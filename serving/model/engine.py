@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import openvino
 from pydantic import ValidationError
 
 from dandelion_pipeline.errors import BundleError
@@ -18,6 +17,7 @@ from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing, prepare
 from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.release.manifest import GRAPHS, Form
+from dandelion_pipeline.release.silent_openvino import openvino
 
 BATCHES = (1, 2, 4, 8)
 """How many photos are inferred at once. Each number that is met costs memory and, the first time, a
