@@ -65,8 +65,10 @@ run: .venv/running
 up: .venv/running
 	@exec $(BIN)/dandelion up $(if $(STORE),--store "$(STORE)")
 
-# One thread for each of the two workers: with more, tiny trainings take a third more time on 2 cores.
+# A thread for each worker: with two, the tiny trainings take 1.5 times the processor time.
 test: export OMP_NUM_THREADS ?= 1
+# pytest keeps the tests that it has compiled, also where bytecode is not to be written.
+test test-stack: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/installed
 	$(BIN)/pytest --numprocesses=2 --dist=worksteal
 
