@@ -70,9 +70,10 @@ def small_home(small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> 
     folder: Path = tmp_path_factory.mktemp("small")
     day = layout.landing_day(DAY)
     keys = [found.key for found in small_store.list_objects(day)]
-    with_files(folder, {key.removeprefix(day): data for key, data in small_store.get_many(keys)})
-    home = folder / "home"
-    with training(home, "--images", str(folder)) as process:
+    home, photos = folder / "home", folder / "photos"
+    photos.mkdir()
+    with_files(photos, {key.removeprefix(day): data for key, data in small_store.get_many(keys)})
+    with training(home, "--images", str(photos)) as process:
         process.kill()
     return Home(home, run_dandelion(home, "run"))
 
