@@ -65,8 +65,12 @@ run: .venv/running
 up: .venv/running
 	@exec $(BIN)/dandelion up $(if $(STORE),--store "$(STORE)")
 
+# A thread for each worker: with two, the tiny trainings take 1.5 times the processor time.
+test: export OMP_NUM_THREADS ?= 1
+# pytest keeps the tests that it has compiled, also where bytecode is not to be written.
+test test-stack: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/installed
-	$(BIN)/pytest --numprocesses=2
+	$(BIN)/pytest --numprocesses=2 --dist=worksteal
 
 test-stack: .venv/installed .venv-airflow/installed
 	$(BIN)/pytest -m stack

@@ -13,10 +13,26 @@ from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.servers.seaweedfs import S3Server, seaweedfs
 
+TESTS = Path(__file__).parent
+
 pytest_plugins = ["dandelion_pipeline_tests.data.small_data_set"]
 
 settings.register_profile("ours", deadline=None)  # a test never asserts on time
 settings.load_profile("ours")
+
+
+LONGEST = ("e2e", "defs")
+"""Folders whose tests start or train what they share."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: a worker that has run out of tests takes the other's last ones.
+
+    So what those tests share is made by one worker, and both end at the same time.
+    """
+    folder = {item: item.path.relative_to(TESTS).parts[0] for item in items}
+    order = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(folder[item], len(order)))
 
 
 @pytest.fixture(scope="session")

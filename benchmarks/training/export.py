@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-import openvino
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +30,7 @@ from dandelion_pipeline.ingest.landing import import_photos
 from dandelion_pipeline.ingest.sources import open_source
 from dandelion_pipeline.networks.resnet import ServedNetwork, build_network
 from dandelion_pipeline.release.manifest import INT8_FILE, ONNX_FILE, WEIGHTS_FILE
+from dandelion_pipeline.release.silent_openvino import openvino
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.config import Preset, TrainingConfig

@@ -34,6 +34,7 @@ def prediction_table(
     classes: Sequence[str],
     logits: Floats,
     temperature: float = 1.0,
+    novelty: Floats | None = None,
 ) -> pa.Table:
     """One row a test photo: what it is labelled, and what the model says.
 
@@ -42,6 +43,8 @@ def prediction_table(
         classes: in the order of the logits.
         logits: shape ``(N, classes)``.
         temperature: the logits are divided by it; both are kept.
+        novelty: how far each photo is from those of training, shape ``(N,)``; above 1 it counts as
+            another kind of photo. None if the model cannot tell.
     """
     probabilities = probabilities_at(logits, temperature)
     predicted = [classes[i] for i in probabilities.argmax(axis=1)]
@@ -51,6 +54,7 @@ def prediction_table(
         "predicted": pa.array(predicted, pa.string()),
         "probabilities": _lists(probabilities),
         "logits": _lists(logits),
+        "novelty": pa.nulls(len(logits), pa.float64()) if novelty is None else pa.array(novelty),
     }
     return pa.table({**columns, **{field.name: _known(rows, field) for field in FACTS}})
 
@@ -83,9 +87,16 @@ def measure(predictions: pa.Table, classes: Sequence[str]) -> Metrics:
         ),
         per_class=per_class,
         confusion=confusion.tolist(),
+        outside=_outside(predictions),
         calibration=_calibration(predictions, labels, probabilities),
         slices=slices(predictions),
     )
+
+
+def _outside(predictions: pa.Table) -> int | None:
+    if "novelty" not in predictions.column_names or predictions["novelty"].null_count:
+        return None
+    return int((predictions["novelty"].to_numpy() > 1).sum())
 
 
 def answers(predictions: pa.Table, classes: Sequence[str]) -> tuple[Labels, Floats]:

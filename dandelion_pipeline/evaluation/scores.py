@@ -19,10 +19,11 @@ from dandelion_pipeline.evaluation.champion import (
 from dandelion_pipeline.evaluation.metrics import answers, measure, prediction_table
 from dandelion_pipeline.evaluation.slices import with_facts
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing
-from dandelion_pipeline.networks.graphs import GRAPH_ERRORS, predict_logits
+from dandelion_pipeline.networks.graphs import GRAPH_ERRORS, predict_logits, run
 from dandelion_pipeline.release.bundle import Bundle, open_bundle
 from dandelion_pipeline.release.live import live_model
 from dandelion_pipeline.release.manifest import GRAPHS, Metrics
+from dandelion_pipeline.release.ood import OOD_FILE, FeatureDistribution, joined
 from dandelion_pipeline.statistics.intervals import wilson_interval
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.fit import TrainedModel
@@ -61,9 +62,7 @@ def score(store: Store, dataset: pa.Table, challenger: TrainedModel) -> pa.Table
     record = challenger.record
     test, ancestors = _unseen(store, rows_of(dataset, TEST), challenger)
     rows = with_facts(store, test)
-    ours = _answers(
-        store, rows, record.classes, record.preprocessing, challenger.onnx, record.temperature
-    )
+    ours = _challenger_answers(store, rows, challenger)
     champion, theirs = _ask_champion(store, rows, record.classes)
     if champion is not None and theirs is not None:
         rivals = _on_validation(store, dataset, challenger, champion.version)
@@ -175,7 +174,7 @@ def _on_validation(
     if manifest.data.hash != record.data.hash or manifest.architecture == record.architecture:
         return None
     rows, classes = rows_of(dataset, VALIDATION), record.classes
-    ours = _answers(store, rows, classes, record.preprocessing, challenger.onnx, record.temperature)
+    ours = _challenger_answers(store, rows, challenger)
     _, theirs = _ask(open_bundle(store, version), rows, classes)
     if theirs is None or not rows.num_rows:
         return None
@@ -236,6 +235,18 @@ def _ask(
     return champion, _answers(
         bundle.store, rows, classes, preprocessing, model, manifest.temperature
     )
+
+
+def _challenger_answers(store: Store, rows: pa.Table, challenger: TrainedModel) -> pa.Table:
+    record = challenger.record
+    photos = load_prepared(store, rows, record.classes, record.preprocessing)
+    outputs = run(challenger.onnx, photos.pixels)
+    novelty = None
+    if record.ood is not None:
+        distribution = FeatureDistribution.parse(challenger.files[OOD_FILE], record.version)
+        distances = distribution.distances(joined(outputs.features, outputs.early))
+        novelty = distances / record.ood.limits[record.served_as or "fp32"]
+    return prediction_table(rows, record.classes, outputs.logits, record.temperature, novelty)
 
 
 def _answers(

@@ -176,6 +176,10 @@ class Metrics(_Part):
     macro_f1: float | None = None
     """Mean F1 of the classes that have test photos or were predicted; None in older bundles."""
 
+    outside: int | None = None
+    """Test photos that it takes for another kind of photo, each a false alarm; None if it cannot
+    tell."""
+
     calibration: Calibration | None = None
     slices: list[SliceMetrics] = []
 

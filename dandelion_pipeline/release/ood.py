@@ -40,12 +40,6 @@ class OutOfDistribution(BaseModel):
     limits: dict[str, float] = Field(min_length=1)
     """The distance above which a photo is out of distribution, by the graph that computed it."""
 
-    test_photos: int | None = None
-    """How many test photos the model was tried with; None before it was evaluated."""
-
-    test_flagged: int | None = None
-    """How many of these it flagged, each of them a false alarm."""
-
 
 @dataclass(frozen=True)
 class FeatureDistribution:

@@ -14,7 +14,7 @@ from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.config import TrainingConfig
 
 DAY = "2025-05-01"
-TINY = TrainingConfig(epochs=2, size=32, batch_size=8)
+TINY = TrainingConfig(epochs=2, size=32, batch_size=16)
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,11 @@ import pytest
 from mlflow import MlflowClient
 
 from dandelion_pipeline.cli.pipeline import Pipeline
-from dandelion_pipeline.images.sample.photos import SampleSpec
-from dandelion_pipeline.ingest.landing import import_photos
-from dandelion_pipeline.ingest.sources import open_source
 from dandelion_pipeline.settings import Settings, load_settings
+from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-
-DAY = "2025-05-01"
+from dandelion_pipeline_tests.data.small_data_set import DAY
 
 
 @dataclass(frozen=True)
@@ -37,25 +34,33 @@ def use_home(patch: pytest.MonkeyPatch, home: Path) -> None:
     patch.setenv("DAGSTER_HOME", str(home / "dagster"))
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A fresh `DANDELION_HOME` with photos that have landed; a module's tests share it."""
-    home: Path = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        use_home(patch, home)
-        settings = load_settings()
-        store = open_store(settings.store)
-        sample = SampleSpec(per_class=30, size=(64, 48))
-        import_photos(store, open_source("sample", sample=sample), DAY)
-        yield Place(settings, store, Pipeline(settings))
-
-
 @pytest.fixture(scope="package")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's tables, made once: that takes seconds."""
     path: Path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(scope="module")
+def place(
+    small_store: Store, empty_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    """A fresh `DANDELION_HOME` with photos that have landed; a module's tests share it."""
+    home: Path = tmp_path_factory.mktemp("home")
+    shutil.copy(empty_database, home / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        use_home(patch, home)
+        settings = load_settings()
+        store = open_store(settings.store)
+        land_again(small_store, store)
+        yield Place(settings, store, Pipeline(settings))
+
+
+def land_again(small_store: Store, store: Store) -> None:
+    """Put the photos of `small_store`, which take seconds to draw, into another store."""
+    keys = [found.key for found in small_store.list_objects(layout.landing_day(DAY))]
+    list(store.put_many(small_store.get_many(keys)))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +9,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.small_data_set import DAY
 from dandelion_pipeline_tests.data.tiny_models import photo
-from dandelion_pipeline_tests.e2e.conftest import DANDELION, Home
+from dandelion_pipeline_tests.e2e.conftest import DANDELION, Home, clean_env, run_dandelion
 
 pytestmark = pytest.mark.e2e
 
@@ -49,11 +51,11 @@ def test_a_second_run_copies_nothing_and_says_what_it_skipped(home: Home) -> Non
 
 
 @contextmanager
-def training(home: Home) -> Iterator[subprocess.Popen[str]]:
+def training(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """A training whose first epoch is over."""
-    command = [DANDELION, "run", "--retrain"]
+    command = [DANDELION, "run", *options]
     with subprocess.Popen(
-        command, env=home.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, env=clean_env(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -62,30 +64,42 @@ def training(home: Home) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def test_ctrl_c_in_the_middle_of_training_leaves_the_live_model_and_says_so(home: Home) -> None:
-    before = home.live_version
-    with training(home) as process:
+@pytest.fixture(scope="module")
+def small_home(small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """One with few photos, whose first run was killed while it trained: `first_run` is the next."""
+    folder: Path = tmp_path_factory.mktemp("small")
+    day = layout.landing_day(DAY)
+    keys = [found.key for found in small_store.list_objects(day)]
+    home, photos = folder / "home", folder / "photos"
+    photos.mkdir()
+    with_files(photos, {key.removeprefix(day): data for key, data in small_store.get_many(keys)})
+    with training(home, "--images", str(photos)) as process:
+        process.kill()
+    return Home(home, run_dandelion(home, "run"))
+
+
+def test_after_a_training_was_killed_the_next_one_does_not_wait_for_it(small_home: Home) -> None:
+    assert small_home.first_run.returncode == 0, small_home.first_run.stderr
+    assert "epoch  12/12" in small_home.first_run.stderr
+
+
+def test_ctrl_c_in_the_middle_of_training_leaves_the_live_model_and_says_so(
+    small_home: Home,
+) -> None:
+    before = small_home.live_version
+    with training(small_home.folder, "--retrain") as process:
         assert process.stderr is not None
-        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
     assert process.returncode == 130
     assert f"the live model is still {before}" in said
     assert "Traceback" not in said
-    assert home.live_version == before
-    client = MlflowClient(f"sqlite:///{home.folder / 'mlflow.db'}")
+    assert small_home.live_version == before
+    client = MlflowClient(f"sqlite:///{small_home.folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("dandelion")
     assert experiment is not None
     newest = client.search_runs([experiment.experiment_id])[0]
     assert newest.info.status == "KILLED"
-
-
-def test_after_a_training_was_killed_the_next_one_does_not_wait_for_it(home: Home) -> None:
-    with training(home) as process:
-        process.kill()
-    again = home.dandelion("run", "--retrain")
-    assert again.returncode == 0, again.stderr
-    assert "epoch  12/12" in again.stderr
 
 
 def missing(folder: Path) -> Path:

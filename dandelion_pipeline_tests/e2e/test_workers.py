@@ -22,11 +22,11 @@ WORKERS = 3
 
 
 @contextmanager
-def several(api: SmallApi) -> Iterator[subprocess.Popen[bytes]]:
+def several(api: SmallApi, number: int = 2) -> Iterator[subprocess.Popen[bytes]]:
     """The one that watches, with all its workers ready."""
-    api.environment["DANDELION_WORKERS"] = str(WORKERS)
+    api.environment["DANDELION_WORKERS"] = str(number)
     with api.running() as watcher:
-        wait_until(lambda: len(loaded(api)) == WORKERS, timeout=30)
+        wait_until(lambda: len(loaded(api)) == number, timeout=30)
         yield watcher
 
 
@@ -70,7 +70,7 @@ def ended(pid: int) -> bool:
 def test_several_workers_share_one_port_and_whichever_is_asked_tells_the_metrics_of_all(
     small_api: SmallApi,
 ) -> None:
-    with several(small_api) as watcher:
+    with several(small_api, WORKERS) as watcher:
         assert len(workers(watcher)) == WORKERS
         ask(small_api, 60)
         answered = by_worker(small_api, "dandelion_predictions_total")
@@ -79,7 +79,7 @@ def test_several_workers_share_one_port_and_whichever_is_asked_tells_the_metrics
 
 
 def test_another_worker_takes_the_place_of_one_that_is_killed(small_api: SmallApi) -> None:
-    with several(small_api) as watcher:
+    with several(small_api, WORKERS) as watcher:
         before = workers(watcher)
         os.kill(before[0], signal.SIGKILL)
         wait_until(lambda: ended(before[0]))

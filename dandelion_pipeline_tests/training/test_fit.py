@@ -23,18 +23,6 @@ from dandelion_pipeline.training.optimization.budget import batches_per_epoch
 from dandelion_pipeline_tests.data.small_data_set import TINY
 
 
-@pytest.fixture(scope="module")
-def reported() -> list[EpochMetrics]:
-    return []
-
-
-@pytest.fixture(scope="module")
-def model(
-    small_store: Store, small_dataset: pa.Table, reported: list[EpochMetrics]
-) -> TrainedModel:
-    return fit(small_store, small_dataset, TINY, reported.append)
-
-
 def test_every_epoch_is_validated_and_reported(
     model: TrainedModel, reported: list[EpochMetrics]
 ) -> None:
@@ -109,13 +97,6 @@ def test_the_golden_examples_are_validation_photos_and_the_answers_of_both_graph
     assert golden.int8_logits is not None
     own = torch.from_numpy(golden.int8_logits).softmax(1).numpy()
     assert predict(model.files[INT8_FILE], golden.pixels) == pytest.approx(own, abs=1e-5)
-
-
-def test_the_same_seed_gives_the_same_weights(
-    model: TrainedModel, small_store: Store, small_dataset: pa.Table
-) -> None:
-    again = fit(small_store, small_dataset, TINY, lambda row: None)
-    assert again.record.files[WEIGHTS_FILE] == model.record.files[WEIGHTS_FILE]
 
 
 def test_the_temperature_is_fitted_on_the_validation_split(

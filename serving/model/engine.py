@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import openvino
 from pydantic import ValidationError
 
 from dandelion_pipeline.errors import BundleError
@@ -22,6 +21,7 @@ from dandelion_pipeline.images.decoding.preprocess import Preprocessing, prepare
 from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.release.manifest import GRAPHS, Form
 from dandelion_pipeline.release.ood import OOD_FILE, FeatureDistribution, joined
+from dandelion_pipeline.release.silent_openvino import openvino
 from dandelion_pipeline.storage import layout
 
 _LOGITS = ("logits",)

@@ -48,9 +48,22 @@ def _of_data(card: Card) -> Iterator[str]:
         yield f"Its temperature was fitted on {training} training photos, cross-validated."
     else:
         yield f"Its temperature was fitted on {validation} validation photos."
+    yield from _of_other_photos(manifest)
     if metrics.calibration is not None:
         yield _of_calibration(metrics.calibration)
         yield from _of_threshold(metrics.calibration)
+
+
+def _of_other_photos(manifest: Manifest) -> Iterator[str]:
+    flagged, photos = manifest.metrics.outside, manifest.metrics.test_photos
+    if manifest.ood is None or flagged is None:
+        yield "It cannot tell photos of another kind: it gives each of them one of its classes."
+        return
+    yield (
+        f"It flags photos unlike those it was trained on as another kind (`outside`): {flagged} of "
+        f"{photos} test photos, which are of its kind, and {percent(manifest.ood.false_alarms)} "
+        "were to be expected. Photos that resemble its own, such as other flowers, often pass."
+    )
 
 
 def _of_calibration(calibration: Calibration) -> str:

@@ -30,7 +30,8 @@ from dandelion_pipeline.storage.records.tables import read_snapshot, read_table
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.fit import fit
 from dandelion_pipeline.training.history import EpochMetrics
-from dandelion_pipeline_tests.defs.conftest import DAY, Place
+from dandelion_pipeline_tests.data.small_data_set import DAY
+from dandelion_pipeline_tests.defs.conftest import Place
 from dandelion_pipeline_tests.defs.test_definitions import WALK
 from serving.model.proof import proven_engine
 
@@ -150,15 +151,6 @@ def test_a_failed_training_closes_its_mlflow_run_as_failed_and_the_live_model_st
     assert log.live(place.store).version == manifest.version
 
 
-def test_the_run_after_a_failed_one_gets_an_mlflow_run_of_its_own(
-    place: Place, manifest: Manifest
-) -> None:
-    version = place.pipeline.train(TINY)
-    second = open_bundle(place.store, version).manifest
-    assert second.mlflow_run != manifest.mlflow_run
-    assert {run.info.status for run in mlflow_runs(place)} == {"FINISHED", "FAILED"}
-
-
 def test_the_gate_is_shown_with_the_model_and_its_decision_lies_beside_the_bundle(
     place: Place, manifest: Manifest
 ) -> None:
@@ -186,7 +178,9 @@ def test_a_server_takes_the_model_in_either_precision(place: Place, manifest: Ma
     assert proven_engine(bundle, "int8").graph in {INT8_FILE, ONNX_FILE}
 
 
-def test_a_run_goes_on_from_a_checkpoint_and_says_so(place: Place, manifest: Manifest) -> None:
+def test_the_run_after_a_failed_one_goes_on_from_a_checkpoint_in_an_mlflow_run_of_its_own(
+    place: Place, manifest: Manifest
+) -> None:
     config = TINY.model_copy(update={"seed": 3})
     photos = reviewed(place.store, read_table(place.store, layout.table(CLEAN_IMAGES, DAY)))
 
@@ -197,6 +191,8 @@ def test_a_run_goes_on_from_a_checkpoint_and_says_so(place: Place, manifest: Man
         fit(place.store, build_dataset(photos, place.settings.split_salt).used, config, fail)
     second = open_bundle(place.store, place.pipeline.train(config)).manifest
     assert second.data.hash == manifest.data.hash
+    assert second.mlflow_run != manifest.mlflow_run
+    assert {run.info.status for run in mlflow_runs(place)} == {"FINISHED", "FAILED"}
     events = dg.DagsterInstance.get().all_logs(second.dagster_run)
     assert any("going on after epoch 1/6" in event.message for event in events)
     client = MlflowClient(place.settings.tracking_uri)

@@ -14,8 +14,9 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline_tests.data.small_data_set import DAY
 from dandelion_pipeline_tests.defs.assets.test_walk import TINY
-from dandelion_pipeline_tests.defs.conftest import DAY, Place, use_home
+from dandelion_pipeline_tests.defs.conftest import Place, use_home
 from dandelion_pipeline_tests.servers.fault_proxy import FaultProxy, fault_proxy
 from dandelion_pipeline_tests.servers.seaweedfs import S3Server
 

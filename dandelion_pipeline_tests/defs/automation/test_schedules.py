@@ -103,7 +103,7 @@ def test_a_zone_that_does_not_exist_names_the_setting(monkeypatch: pytest.Monkey
 def evaluated(name: str, resource: StoreResource) -> tuple[list[dg.RunRequest], str]:
     """What a schedule asks for, and why it does not."""
     with (
-        dg.instance_for_test() as instance,
+        dg.DagsterInstance.ephemeral() as instance,
         dg.build_schedule_context(
             instance=instance,
             resources={"store": resource},

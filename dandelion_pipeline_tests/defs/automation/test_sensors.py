@@ -70,7 +70,7 @@ def looked(store: StoreResource, threshold: int) -> tuple[list[dg.RunRequest], s
     """What the landing sensor asks for, and why it does not."""
     landing = sensor("landing_sensor", landing_threshold=threshold)
     with (
-        dg.instance_for_test() as instance,
+        dg.DagsterInstance.ephemeral() as instance,
         dg.build_sensor_context(
             instance=instance,
             resources={"store": store},

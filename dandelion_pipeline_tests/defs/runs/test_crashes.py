@@ -24,8 +24,9 @@ from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.records.tables import write_table
+from dandelion_pipeline_tests.data.small_data_set import DAY
 from dandelion_pipeline_tests.defs.automation.daemon_ticks import STEPS, Daemon, daemon
-from dandelion_pipeline_tests.defs.conftest import DAY, use_home
+from dandelion_pipeline_tests.defs.conftest import use_home
 from dandelion_pipeline_tests.servers.processes import free_port, stop
 from dandelion_pipeline_tests.serving.conftest import wait_until
 

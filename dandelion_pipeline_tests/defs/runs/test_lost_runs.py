@@ -11,7 +11,7 @@ from dandelion_pipeline.defs.runs.lost_runs import (
     lost_runs,
     lost_runs_sensor,
 )
-from dandelion_pipeline_tests.defs.conftest import DAY
+from dandelion_pipeline_tests.data.small_data_set import DAY
 
 CONFIG = {"ops": {"trained_model": {"config": {"epochs": 1}}}}
 

@@ -101,6 +101,20 @@ def test_importing_the_api_reads_no_settings_and_loads_nothing_of_the_pipeline(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_importing_the_api_starts_no_thread_and_leaves_nothing_in_the_home(tmp_path: Path) -> None:
+    code = "import threading, serving.app; print([t.name for t in threading.enumerate()])"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.stdout.strip(), ended.stderr) == ("['MainThread']", "")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [

@@ -70,9 +70,9 @@ class WebApp:
         return running(command, url=self.url, env={"DANDELION_API_URL": self.api_url})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def webapp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebApp]:
-    """Both, with a model that is called ``first``; a module's tests share them."""
+    """Both, and at first a model that is called ``first``; the tests in a browser share them."""
     webapp = WebApp(tmp_path_factory.mktemp("webapp"))
     publish(webapp.store, "first")
     with webapp.api(), webapp.page():

@@ -1,27 +1,16 @@
 """Every answer is in the store once, and nothing that happens to the log happens to an answer."""
 
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import pytest
 
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 from dandelion_pipeline.storage.records.predictions import read_predictions
 from dandelion_pipeline_tests.data.tiny_models import GREEN, YELLOW, photo, publish
 from dandelion_pipeline_tests.serving.conftest import StartApi, api_on, wait_until
-
-KILLS = 4
 
 
 def logged(store: Store) -> list[dict[str, object]]:
@@ -115,70 +104,6 @@ def test_without_a_log_nothing_is_written(store: Store, start_api: StartApi) -> 
     api = start_api(prediction_log=False)
     ask(api, photo())
     assert "dandelion_log" not in api.get("/metrics").text
-
-
-@contextmanager
-def running(store: Store, home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The real process. It is killed at the end, if it runs."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "serving"],
-        env={
-            "DANDELION_STORE_URL": store.url,
-            "DANDELION_HOME": str(home),
-            "DANDELION_API_PORT": str(port),
-            "DANDELION_LOG_SECONDS": "0.2",
-        },
-        stderr=subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def asking(port: int, answered: list[str], over: threading.Event) -> None:
-    """Ask on and on, and note what was acknowledged."""
-    while not over.is_set():
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as api:
-                while not over.is_set():
-                    answered.append(ask(api, photo()))
-        except httpx.HTTPError:
-            time.sleep(0.02)
-
-
-@pytest.mark.e2e
-def test_killed_again_and_again_it_loses_no_acknowledged_row_and_doubles_none(
-    store: Store, tmp_path: Path
-) -> None:
-    publish(store, "first")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    answered: list[str] = []
-    over = threading.Event()
-    askers = [threading.Thread(target=asking, args=(port, answered, over)) for _ in range(2)]
-    for asker in askers:
-        asker.start()
-    try:
-        for number in range(KILLS):
-            before = len(answered)
-            with running(store, tmp_path / "home", port):
-                wait_until(lambda: len(answered) > before + 20, timeout=60)  # noqa: B023
-                time.sleep(0.13 * number)
-    finally:
-        over.set()
-        for asker in askers:
-            asker.join()
-    with running(store, tmp_path / "home", port) as process:
-        wait_until(lambda: len(logged(store)) >= len(answered), timeout=60)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
-    counts = Counter(str(row["prediction_id"]) for row in logged(store))
-    assert set(answered) <= set(counts)
-    assert set(counts.values()) == {1}
-    journal = tmp_path / "home" / "serving" / "predictions"
-    assert not [path for path in journal.iterdir() if path.is_file()]
 
 
 def test_told_to_stop_it_writes_what_it_has(store: Store) -> None:
