@@ -15,14 +15,12 @@ from dandelion_pipeline.release.log import Release
 from dandelion_pipeline.release.manifest import Manifest, Metrics
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
-from serving.api.problems import no_such_model, store_away
-from serving.api.schemas import (
+from serving.api.model_schemas import (
     ClassFigures,
     Comparison,
     Criterion,
     ModelDetails,
     ModelInfo,
-    ModelRef,
     Refusals,
     RefusedModel,
     ReleasedModel,
@@ -31,6 +29,8 @@ from serving.api.schemas import (
     ReliabilityBin,
     Verdict,
 )
+from serving.api.problems import no_such_model, store_away
+from serving.api.schemas import ModelRef
 from serving.model.follower import LiveModel
 
 

@@ -1,15 +1,15 @@
 """What the API answers. The client and the web pages read these same types."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Answer(BaseModel):
+class Body(BaseModel):
+    """What a route answers with."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class ModelRef(_Answer):
+class ModelRef(Body):
     """Which model answered, and what it was made from."""
 
     version: str = Field(description="The version of the model", examples=["20250131-120000-1f3c"])
@@ -21,7 +21,7 @@ class ModelRef(_Answer):
     mlflow_run: str = Field(description="The MLflow run that holds its curves and plots")
 
 
-class PhotoPrediction(_Answer):
+class PhotoPrediction(Body):
     """What the model sees in a photo."""
 
     prediction_id: str = Field(description="The name of this very prediction")
@@ -54,153 +54,7 @@ class Prediction(PhotoPrediction):
     request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
 
 
-class ReleaseInfo(_Answer):
-    """The entry of the release log that made a model live."""
-
-    number: int = Field(description="The number of the entry; the highest is in force")
-    action: str = Field(description="`promote` or `rollback`")
-    who: str
-    when: str = Field(description="ISO 8601, UTC")
-    why: str
-
-
-class ModelInfo(ModelRef):
-    """The model that answers now."""
-
-    classes: list[str] = Field(description="What it can tell apart, in the order of its outputs")
-    architecture: str
-    created: str = Field(description="When it was finished (ISO 8601, UTC)")
-    size: int = Field(description="Width and height of its input in pixels")
-    served_as: Literal["int8", "fp32"] | None = Field(
-        default=None,
-        description="Which of its graphs answers: in 8-bit integers or in 32-bit floats",
-    )
-    served_because: str = Field(default="", description="Why that one; empty for older models")
-    judged_as: Literal["int8", "fp32"] | None = Field(
-        default=None, description="Which of its graphs the figures are of"
-    )
-    accuracy: float = Field(description="Share of the test photos that it got right")
-    test_photos: int = Field(description="Number of test photos, none of which it learned from")
-    counts: dict[str, dict[str, int]] = Field(description="Photos by class, then by split")
-    unsure_below: float | None = Field(
-        default=None, description="The confidence below which its answers are not to be believed"
-    )
-    release: ReleaseInfo = Field(description="Since when, by whom and why it is live")
-    trouble: str | None = Field(
-        description="Why this is not the newest model of the log, or why the log cannot be read"
-    )
-
-
-class ReleasedModel(ReleaseInfo):
-    """An entry of the release log, and what is known of its model."""
-
-    version: str
-    live: bool = Field(description="Whether it is the entry in force")
-    forced: bool = Field(description="Whether somebody overruled the gate")
-    accuracy: float | None = Field(
-        description="Share of the test photos that it got right; null if its bundle can't be read"
-    )
-    data_hash: str | None = Field(description="Of what it was trained on; null likewise")
-    is_sample: bool | None = Field(description="Whether that was generated; null likewise")
-
-
-class ReleaseHistory(_Answer):
-    """The release log, newest first."""
-
-    releases: list[ReleasedModel]
-    total: int = Field(description="How many entries there are in all")
-
-
-Interval = tuple[float, float]
-"""Wilson's interval of a share, at 95 %."""
-
-
-class ClassFigures(_Answer):
-    """How one class fared on the test photos."""
-
-    photos: int = Field(description="Test photos of this class")
-    precision: float
-    recall: float
-    f1: float
-
-
-class ReliabilityBin(_Answer):
-    """Test photos of about the same confidence."""
-
-    photos: int
-    confidence: float = Field(description="Their mean confidence")
-    accuracy: float = Field(description="Share of them that it got right")
-    accuracy_interval: Interval | None
-
-
-class Comparison(_Answer):
-    """A model beside the one that was live when it was evaluated, on the same test photos."""
-
-    version: str = Field(description="The other one")
-    accuracy: float | None = Field(description="Of the other one; null if it cannot be compared")
-    gained: int | None = Field(description="Photos that this one gets right and the other wrong")
-    lost: int | None = Field(description="Photos that the other one gets right and this one wrong")
-
-
-class Criterion(_Answer):
-    """One thing that the gate asked of a model."""
-
-    says: str = Field(description="What was found, in words")
-    passed: bool
-
-
-class Verdict(_Answer):
-    """What the gate said of a model."""
-
-    promote: bool = Field(description="Whether it may go live")
-    forced_because: str = Field(description="Why somebody overruled it; empty if nobody did")
-    when: str = Field(description="ISO 8601, UTC")
-    criteria: list[Criterion]
-
-
-class ModelDetails(ModelRef):
-    """How good a model is on the test photos, none of which it learned from."""
-
-    created: str
-    architecture: str
-    classes: list[str]
-    counts: dict[str, dict[str, int]] = Field(description="Photos by class, then by split")
-    test_photos: int
-    accuracy: float
-    accuracy_interval: Interval | None
-    per_class: dict[str, ClassFigures]
-    confusion: list[list[int]] = Field(
-        description="Rows: the given label; columns: the predicted one; both in order of `classes`"
-    )
-    reliability: list[ReliabilityBin] = Field(
-        description="From unsure to sure; empty for a model that it was not measured for"
-    )
-    calibration_error: float | None = Field(description="Expected calibration error, by these bins")
-    unsure_below: float | None = Field(
-        description="The confidence below which it is too often wrong to be believed; null if "
-        "there is no such"
-    )
-    champion: Comparison | None = Field(description="Null if no model was live then")
-    verdict: Verdict | None = Field(description="Of the gate; null if it was never asked")
-
-
-class RefusedModel(_Answer):
-    """A model that the gate did not let live."""
-
-    version: str
-    accuracy: float | None = Field(description="Null if its bundle can't be read")
-    champion: str | None = Field(description="The model that was live then")
-    verdict: Verdict
-
-
-class Refusals(_Answer):
-    """What the gate refused, newest first."""
-
-    refused: list[RefusedModel]
-    total: int
-
-
-class Minute(_Answer):
+class Minute(Body):
     """What was answered in one minute."""
 
     start: str = Field(description="ISO 8601, UTC")
@@ -210,7 +64,7 @@ class Minute(_Answer):
     late_ms: float = Field(description="The 99th percentile of the same")
 
 
-class Activity(_Answer):
+class Activity(Body):
     """What was answered of late, by the prediction log: some seconds behind."""
 
     minutes: list[Minute] = Field(description="Those in which something was, oldest first")
@@ -218,7 +72,7 @@ class Activity(_Answer):
     until: str = Field(description="ISO 8601, UTC")
 
 
-class Readiness(_Answer):
+class Readiness(Body):
     """A model is loaded and answers."""
 
     ready: bool = Field(description="Always true; without a model the status is 503")
@@ -226,13 +80,13 @@ class Readiness(_Answer):
     current: bool = Field(description="False while something is amiss; `GET /model` says what")
 
 
-class Health(_Answer):
+class Health(Body):
     """The process is alive, with or without a model."""
 
     status: str = Field(examples=["ok"])
 
 
-class Problem(_Answer):
+class Problem(Body):
     """An error (RFC 9457)."""
 
     type: str = Field(description="The kind of problem", examples=["about:blank"])
@@ -247,7 +101,7 @@ class Problem(_Answer):
     request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
 
 
-class Box(_Answer):
+class Box(Body):
     """A part of a photo, in shares of its width and height."""
 
     left: float
@@ -256,7 +110,7 @@ class Box(_Answer):
     height: float
 
 
-class Explanation(_Answer):
+class Explanation(Body):
     """What the parts of a photo mean to the model."""
 
     label: str = Field(description="The class that it is about")
@@ -270,7 +124,7 @@ class Explanation(_Answer):
     request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
 
 
-class Feedback(_Answer):
+class Feedback(Body):
     """What somebody said of an answer, as the store keeps it."""
 
     prediction_id: str
@@ -280,7 +134,7 @@ class Feedback(_Answer):
     photo: str | None = Field(default=None, description="The key of the photo, if it landed")
 
 
-class FeedbackReceipt(_Answer):
+class FeedbackReceipt(Body):
     """It is in the store."""
 
     feedback_id: str
@@ -289,7 +143,7 @@ class FeedbackReceipt(_Answer):
     )
 
 
-class BatchResult(_Answer):
+class BatchResult(Body):
     """What came of one photo of a batch: a prediction or a problem."""
 
     index: int = Field(description="Its place among the files that were sent, from 0 on")
@@ -297,7 +151,7 @@ class BatchResult(_Answer):
     problem: Problem | None = None
 
 
-class BatchPrediction(_Answer):
+class BatchPrediction(Body):
     """What the model sees in each of several photos."""
 
     results: list[BatchResult] = Field(description="One for each file, in their order")

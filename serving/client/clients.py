@@ -6,17 +6,14 @@ from typing import Self
 
 import httpx
 
+from serving.api.model_schemas import ModelDetails, ModelInfo, Refusals, ReleaseHistory
 from serving.api.schemas import (
     Activity,
     BatchPrediction,
     Explanation,
     FeedbackReceipt,
-    ModelDetails,
-    ModelInfo,
     Prediction,
     Readiness,
-    Refusals,
-    ReleaseHistory,
 )
 from serving.client import requests
 from serving.client.exchange import ApiError, ApiUnreachable, BaseClient, ClientError

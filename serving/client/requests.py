@@ -5,17 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
+from serving.api.model_schemas import ModelDetails, ModelInfo, Refusals, ReleaseHistory
 from serving.api.schemas import (
     Activity,
     BatchPrediction,
     Explanation,
     FeedbackReceipt,
-    ModelDetails,
-    ModelInfo,
     Prediction,
     Readiness,
-    Refusals,
-    ReleaseHistory,
 )
 
 Answer = TypeVar("Answer")

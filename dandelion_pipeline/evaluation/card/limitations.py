@@ -62,7 +62,7 @@ def _of_other_photos(manifest: Manifest) -> Iterator[str]:
     yield (
         f"It flags photos unlike those it was trained on as another kind (`outside`): {flagged} of "
         f"{photos} test photos, which are of its kind, and {percent(manifest.ood.false_alarms)} "
-        "were to be expected. Photos that resemble its own, such as other flowers, often pass."
+        "were to be expected. Photos that resemble its own often pass."
     )
 
 

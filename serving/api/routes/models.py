@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from dandelion_pipeline.release.manifest import CARD_HTML, CARD_MARKDOWN
 from serving.api import model_facts
+from serving.api.model_schemas import ModelDetails, ModelInfo, Refusals, ReleaseHistory
 from serving.api.routes.services import AnyLiveModel, AnyServices, problems
-from serving.api.schemas import ModelDetails, ModelInfo, Refusals, ReleaseHistory
 
 router = APIRouter(tags=["model"])
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from serving.api.schemas import ModelInfo
+from serving.api.model_schemas import ModelInfo
 from serving.client import Client, ClientError
 from serving.webapp.components import cards
 from serving.webapp.language import notices

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-from serving.api.schemas import ModelDetails, ModelInfo, Prediction
+from serving.api.model_schemas import ModelDetails, ModelInfo
+from serving.api.schemas import Prediction
 from serving.webapp.language.formats import date, number, percent
 from serving.webapp.language.notices import Notice, outside, uncertain
 from serving.webapp.language.translation import gettext, ngettext

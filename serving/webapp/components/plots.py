@@ -5,7 +5,8 @@ from typing import Any
 
 import altair as alt
 
-from serving.api.schemas import Activity, ReliabilityBin
+from serving.api.model_schemas import ReliabilityBin
+from serving.api.schemas import Activity
 from serving.webapp.language.translation import gettext
 
 _HEIGHT = 220

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from serving.api.schemas import (
-    Activity,
+from serving.api.model_schemas import (
     Comparison,
     ModelDetails,
     ModelInfo,
@@ -13,6 +12,7 @@ from serving.api.schemas import (
     ReleaseHistory,
     ReleaseInfo,
 )
+from serving.api.schemas import Activity
 from serving.webapp.language.formats import clock, date, number, percent
 from serving.webapp.language.translation import gettext, ngettext
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from serving.api.schemas import ModelDetails, ModelInfo
+from serving.api.model_schemas import ModelDetails, ModelInfo
 from serving.client import Client
 from serving.webapp.components import cards, headings, plots, tables
 from serving.webapp.components.api_access import connect, fetch_or_notice, model_or_notice

@@ -3,7 +3,8 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from serving.api.schemas import ModelInfo, Prediction
+from serving.api.model_schemas import ModelInfo
+from serving.api.schemas import Prediction
 from serving.client import Client
 from serving.webapp import examples
 from serving.webapp.components import batch, cards, headings, tables
