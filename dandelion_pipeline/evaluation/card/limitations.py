@@ -33,10 +33,7 @@ def _of_data(card: Card) -> Iterator[str]:
     manifest, metrics = card.manifest, card.manifest.metrics
     if manifest.data.is_sample:
         yield "Its photos are generated: it knows nothing about real ones."
-    yield (
-        f"It predicts one of {len(manifest.classes)} classes for every photo; it cannot answer "
-        "that a photo shows none of them."
-    )
+    yield from _of_other_photos(manifest)
     if metrics.accuracy_interval is not None and metrics.test_photos < _FEW:
         yield (
             f"It was tested on only {metrics.test_photos} photos: its accuracy on others of the "
@@ -48,7 +45,6 @@ def _of_data(card: Card) -> Iterator[str]:
         yield f"Its temperature was fitted on {training} training photos, cross-validated."
     else:
         yield f"Its temperature was fitted on {validation} validation photos."
-    yield from _of_other_photos(manifest)
     if metrics.calibration is not None:
         yield _of_calibration(metrics.calibration)
         yield from _of_threshold(metrics.calibration)
@@ -56,11 +52,12 @@ def _of_data(card: Card) -> Iterator[str]:
 
 def _of_other_photos(manifest: Manifest) -> Iterator[str]:
     flagged, photos = manifest.metrics.outside, manifest.metrics.test_photos
+    every = f"It predicts one of {len(manifest.classes)} classes for every photo"
     if manifest.ood is None or flagged is None:
-        yield "It cannot tell photos of another kind: it gives each of them one of its classes."
+        yield f"{every}; it cannot answer that a photo shows none of them."
         return
     yield (
-        f"It flags photos unlike those it was trained on as another kind (`outside`): {flagged} of "
+        f"{every}, and flags those unlike its training photos as another kind: {flagged} of "
         f"{photos} test photos, which are of its kind, and {percent(manifest.ood.false_alarms)} "
         "were to be expected. Photos that resemble its own often pass."
     )
