@@ -32,8 +32,8 @@ define HELP
 Run (the first time, this sets up .venv: $(RUN_SIZE); see docs/set-up.md)
   make run                       a generated sample in, a published model out
   make run IMAGES=folder|url     your photos: one folder for each class
-  make run PRESET=fast|best      a ResNet18 alone; fast trains for less
-  make run MODEL=transfer        or resnet18; both is the default
+  make run PRESET=fast           a head on a pretrained network alone
+  make run MODEL=resnet18        or transfer; both is the default
   make run IMAGES=… MIRROR=1     leave out photos that the folder has no more
   make up                        the API, the web page, Dagster and MLflow
   make run|up STORE=s3           the same on a local S3 server

@@ -64,11 +64,15 @@ def run(
     images: Annotated[str, typer.Option(help=SOURCE_HELP)] = "",
     labels: Annotated[str, typer.Option(help=LABELS_HELP)] = "",
     preset: Annotated[
-        Preset | None, typer.Option(help="Default: best; for the generated sample, sample.")
+        Preset | None,
+        typer.Option(
+            help="How long the ResNet18 is trained. Default: best; for the generated sample, "
+            "sample. Without --model, fast trains the transfer model alone."
+        ),
     ] = None,
     model: Annotated[
         ModelChoice | None,
-        typer.Option(help="Default: both; with --preset, or for the generated sample, resnet18."),
+        typer.Option(help="Default: both; for the generated sample, resnet18."),
     ] = None,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train even if nothing changed.")
@@ -123,7 +127,9 @@ def _made(
         raise
     _check_accepted(store, source, brought)
     dataset = preview_dataset(store, settings.split_salt)
-    if model is None and (preset or dataset.is_sample):
+    if model is None and preset is Preset.FAST:
+        model = ModelChoice.TRANSFER
+    elif model is None and (preset is Preset.SAMPLE or dataset.is_sample):
         model = ModelChoice.RESNET18
     resnet18 = TrainingConfig.of(preset or (Preset.SAMPLE if dataset.is_sample else Preset.BEST))
     configs = [
