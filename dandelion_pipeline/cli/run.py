@@ -127,10 +127,7 @@ def _made(
         raise
     _check_accepted(store, source, brought)
     dataset = preview_dataset(store, settings.split_salt)
-    if model is None and preset is Preset.FAST:
-        model = ModelChoice.TRANSFER
-    elif model is None and (preset is Preset.SAMPLE or dataset.is_sample):
-        model = ModelChoice.RESNET18
+    model = model or usual_model(preset, is_sample=dataset.is_sample)
     resnet18 = TrainingConfig.of(preset or (Preset.SAMPLE if dataset.is_sample else Preset.BEST))
     configs = [
         resnet18 if one is Model.RESNET18 else TrainingConfig(model=one)
@@ -144,6 +141,13 @@ def _made(
     # A run that was stopped half-way may have left the challenger out.
     left = [c for c in configs if not _was_made(store, dataset.hash, c)]
     return [live, *(_trained(store, pipeline, left) if left else [])]
+
+
+def usual_model(preset: Preset | None, *, is_sample: bool) -> ModelChoice | None:
+    """What is trained if nobody says which model; None for what the settings say."""
+    if preset is Preset.FAST:
+        return ModelChoice.TRANSFER
+    return ModelChoice.RESNET18 if is_sample or preset is Preset.SAMPLE else None
 
 
 def _trained(store: Store, pipeline: "Pipeline", configs: list[TrainingConfig]) -> list[Manifest]:
