@@ -14,14 +14,16 @@ from pathlib import Path
 import httpx
 import numpy as np
 import torch
+from torch import nn
 
+from dandelion_pipeline.images.decoding.preprocess import Preprocessing
 from dandelion_pipeline.networks.resnet import ARCHITECTURE, build_network
 from dandelion_pipeline.release import bundle
 from dandelion_pipeline.release.manifest import DataSummary, Manifest, Metrics
 from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.config import TrainingConfig
-from dandelion_pipeline.training.export.onnx_graphs import export
+from dandelion_pipeline.training.export.onnx_graphs import Exported, export
 from dandelion_pipeline.training.inputs.loading import PreparedPhotos
 
 CLASSES = ["dandelion", "grass"]
@@ -39,19 +41,33 @@ class Server:
 
 
 def publish(store: Store, weights: Path) -> None:
-    """A live bundle with both graphs, as training makes them; and its weights as a file."""
-    torch.manual_seed(0)
-    random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (64, SIZE, SIZE, 3), dtype=np.uint8)
+    """A live ResNet18 of `SIZE` pixels, and its weights as a file."""
     preprocessing = TrainingConfig(size=SIZE).preprocessing
+    torch.manual_seed(0)
+    exported = publish_network(store, build_network(2), preprocessing, ARCHITECTURE)
+    weights.write_bytes(exported.files["weights.safetensors"])
+
+
+def publish_network(
+    store: Store, network: nn.Module, preprocessing: Preprocessing, architecture: str
+) -> Exported:
+    """A live bundle of a network with both graphs, as training makes them.
+
+    Args:
+        store: where to.
+        network: of two classes.
+        preprocessing: of its photos.
+        architecture: its name.
+    """
+    size = preprocessing.size
+    pixels = np.random.default_rng(0).integers(0, 256, (64, size, size, 3), dtype=np.uint8)
     photos = PreparedPhotos(pixels, np.arange(64) % 2)
     validation = PreparedPhotos(pixels[:16], np.arange(16) % 2)
-    exported = export(build_network(2).eval(), preprocessing, photos, validation)
-    weights.write_bytes(exported.files["weights.safetensors"])
+    exported = export(network.eval(), preprocessing, photos, validation)
     manifest = Manifest(
         version="benchmark",
         created="2025-05-01T12:00:00+00:00",
-        architecture=ARCHITECTURE,
+        architecture=architecture,
         classes=CLASSES,
         preprocessing=preprocessing.model_dump(),
         data=DataSummary(hash="0" * 64, is_sample=False, counts={}),
@@ -70,6 +86,7 @@ def publish(store: Store, weights: Path) -> None:
     )
     bundle.put_files(store, manifest.version, exported.files)
     promote(bundle.finish(store, manifest), who="a benchmark", why="it is measured")
+    return exported
 
 
 @contextmanager

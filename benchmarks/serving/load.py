@@ -123,10 +123,12 @@ def script(folder: Path, kind: str, photo: bytes, key: str) -> Path:
     return path
 
 
-def asked(server: Server, path: Path, seconds: int) -> Served:
+def asked(
+    server: Server, path: Path, seconds: int, connections_tried: Sequence[int] = CONNECTIONS
+) -> Served:
     """Ask a server over each number of connections."""
     served = Served({}, {}, {})
-    for connections in CONNECTIONS:
+    for connections in connections_tried:
         threads = str(min(2, connections))
         command = ["wrk", "-t", threads, "-c", str(connections), "-d", f"{seconds}s"]
         url = f"http://127.0.0.1:{server.port}/predict"
