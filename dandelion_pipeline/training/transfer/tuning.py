@@ -10,6 +10,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,10 +134,9 @@ class _Tuning:
         self._offset = (balance.loss_offset() - balance.served_offset()).to(self._device)
         backbone = self._network.backbone.last_stages()
         parts = [one for module in backbone for one in module.parameters()]
-        self._optimizer = torch.optim.AdamW(
-            [{"params": parts}, {"params": self._network.head.parameters()}],
-            weight_decay=_WEIGHT_DECAY,
-        )
+        head = list(self._network.head.parameters())
+        given: list[dict[str, Any]] = [{"params": parts}, {"params": head}]
+        self._optimizer = torch.optim.AdamW(given, weight_decay=_WEIGHT_DECAY)
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer,
             [_RATE, _HEAD_RATE],
@@ -157,7 +157,8 @@ class _Tuning:
         order = self._balance.order(self._photos.labels)[: self._steps * _BATCH]
         for chosen in order.split(_BATCH):
             labels = self._photos.labels[chosen].to(self._device)
-            logits = self._logits(self._photos.maps[chosen].to(self._device).float())
+            maps = self._photos.maps[chosen].to(self._device, torch.float32)
+            logits = self._logits(maps.contiguous(memory_format=torch.channels_last))
             loss = cross_entropy(logits, labels, label_smoothing=_SMOOTHING)
             self._optimizer.zero_grad()
             loss.backward()

@@ -94,7 +94,7 @@ def test_a_gain_of_one_photo_and_a_loss_do_not_help() -> None:
 def test_few_photos_and_a_head_that_is_right_are_not_tuned() -> None:
     many = np.zeros(tuning.FEWEST_PHOTOS, np.int64)
     assert why_not_tuned(many, 0.8) == ""
-    assert "there are 999" in why_not_tuned(many[1:], 0.8)
+    assert "999 training photos are too few" in why_not_tuned(many[1:], 0.8)
     assert "right on 99.5%" in why_not_tuned(many, 0.995)
 
 
