@@ -86,8 +86,15 @@ class EfficientNetLite0(nn.Module):
         features: torch.Tensor = relu6(self.head(seen), inplace=True).mean(dim=(2, 3))
         return features
 
+    def last_stages(self) -> list[nn.Module]:
+        """The modules that `tail` calls."""
+        return [*list(self.blocks)[_TRUNK:], self.head]
+
     def fuse(self) -> None:
-        """Let convolutions do the work of the normalisations behind them, for inference only."""
+        """Let convolutions do the work of the normalisations behind them.
+
+        It changes no answer in evaluation mode. Whoever trains on keeps ImageNet's statistics.
+        """
         for module in self.modules():
             if isinstance(module, _Convolution):
                 module.fuse()

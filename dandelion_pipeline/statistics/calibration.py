@@ -59,8 +59,13 @@ def probabilities_at(logits: npt.NDArray[np.floating], temperature: float) -> Fl
 
 def negative_log_likelihood(logits: npt.NDArray[np.floating], labels: Labels) -> float:
     """Mean cross-entropy in nats."""
-    chances = log_softmax(logits.astype(np.float64), axis=1)
-    return float(-chances[np.arange(len(labels)), labels].mean())
+    return float(negative_log_likelihoods(logits, labels).mean())
+
+
+def negative_log_likelihoods(logits: npt.NDArray[np.floating], labels: Labels) -> Floats:
+    """Cross-entropy of each photo in nats, shape ``(N,)``."""
+    chances: Floats = log_softmax(logits.astype(np.float64), axis=1)
+    return -chances[np.arange(len(labels)), labels]
 
 
 @dataclass(frozen=True)

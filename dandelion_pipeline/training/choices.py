@@ -18,13 +18,16 @@ class Choices:
     """Never ``auto``."""
 
     imbalance_reason: str
+    tuning: str = ""
+    """Whether the last stages of a pretrained backbone were tuned, in words; empty for others."""
 
     def sentences(self) -> list[str]:
-        """The two decisions in words."""
-        return [
+        """The decisions in words."""
+        said = [
             f"mirroring {'on' if self.mirror else 'off'}: {self.mirror_reason}",
             f"imbalance {self.imbalance}: {self.imbalance_reason}",
         ]
+        return [*said, self.tuning] if self.tuning else said
 
 
 def choose(config: TrainingConfig, photos: TrainingPhotos, balance: Balance) -> Choices:

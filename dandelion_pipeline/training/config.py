@@ -35,7 +35,7 @@ class Model(StrEnum):
     """All of a ResNet18, from nothing or from given weights: minutes."""
 
     TRANSFER = "transfer"
-    """A head on the frozen, pretrained backbone (`training.transfer`): seconds."""
+    """A head on a pretrained backbone, and its last stages (`training.transfer`): seconds."""
 
 
 def models_of(choice: str) -> list[Model]:

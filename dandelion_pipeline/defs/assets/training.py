@@ -54,7 +54,7 @@ def trained_model(
             mlflow.log_page(opened.get(report), "data_report.html")
         reporter = _Reporter(context, mlflow)
         if config.model is Model.TRANSFER:
-            model = fit_transfer(opened, dataset, config)
+            model = fit_transfer(opened, dataset, config, reporter.on_epoch, context.log.info)
         else:
             model = fit(
                 opened, dataset, config, reporter.on_epoch, reporter.on_resume, reporter.on_start
@@ -178,11 +178,11 @@ class _Reporter:
     def on_epoch(self, row: EpochMetrics) -> None:
         """A round is over."""
         self._spent.append(row.seconds)
-        left = self._outlook.left(self._spent) if self._outlook else 0
+        left = f", {_clock(self._outlook.left(self._spent))} left" if self._outlook else ""
         self._context.log.info(
             f"{self._round(f'{row.epoch:3d}')}  loss {row.train_loss:.3f}  "
             f"validation {row.validation_loss:.3f}, accuracy {row.validation_accuracy:.1%}  "
-            f"{row.seconds:.1f} s, {left // 60:.0f}:{left % 60:02.0f} left"
+            f"{row.seconds:.1f} s{left}"
         )
         self._track(row)
 
@@ -210,3 +210,7 @@ class _Reporter:
     def _track(self, row: EpochMetrics) -> None:
         values = asdict(row)
         self._mlflow.log_metrics(values, step=values.pop("epoch"))
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds // 60:.0f}:{seconds % 60:02.0f}"

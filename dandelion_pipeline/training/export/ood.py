@@ -23,7 +23,7 @@ FALSE_ALARMS = 0.01
 """The share of photos like those of training that may be flagged."""
 
 MOST_DIRECTIONS = 512
-"""A bundle grows by 5 kB for each; with more, as many photos were flagged (docs/adr/0053)."""
+"""A bundle grows by 5 kB for each; with more, as many photos were flagged (docs/adr/0054)."""
 
 FEWEST_PHOTOS = 10
 """With fewer, nothing can be said of what the others look like."""

@@ -1,206 +1,61 @@
-"""A model in seconds: a logistic regression on what the pretrained backbone sees.
-
-The strength of its penalty and its temperature come from cross-validation within the training
-split, by groups of near-duplicates; so no photo of the validation split decides anything.
-"""
+"""One training of the transfer model, from a data set to files."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 
-from dandelion_pipeline.dataset.dataset import TRAIN, VALIDATION, DatasetInfo, rows_of
-from dandelion_pipeline.embeddings.backbone import pretrained_weights
-from dandelion_pipeline.embeddings.embedding import backbone_embedder, stages
-from dandelion_pipeline.networks.transfer import TRANSFER, HeadInputs, TransferNetwork
-from dandelion_pipeline.statistics.calibration import (
-    Floats,
-    Labels,
-    fit_temperature,
-    negative_log_likelihood,
-)
+from dandelion_pipeline.networks.transfer import TRANSFER
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.choices import Choices
-from dandelion_pipeline.training.config import Imbalance, TrainingConfig
+from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.export.onnx_graphs import compared_training_photos, export
 from dandelion_pipeline.training.fit import Ended, TrainedModel, trained_model
 from dandelion_pipeline.training.history import EpochMetrics
-from dandelion_pipeline.training.inputs.imbalance import Balance
 from dandelion_pipeline.training.inputs.loading import load_prepared
+from dandelion_pipeline.training.transfer.learning import Task, learn
 
-STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-"""The inverse penalties that are tried, until a weaker one explains unseen photos no better."""
-
-_USUAL_STRENGTH = 10.0  # where there are too few photos to try
-_FOLDS = 5
-_FEWEST_FOLDS = 2
-_STEPS = 1_000
-_UNKNOWN = 20.0  # logits below the others
 _NO_MIRROR = "the backbone sees each photo as it is"
 
 
-@dataclass(frozen=True)
-class Head:
-    """A logistic regression of several classes."""
-
-    weights: Floats
-    """Shape ``(classes, features)``."""
-
-    bias: Floats
-    """Shape ``(classes,)``."""
-
-    def logits(self, features: npt.NDArray[np.floating]) -> Floats:
-        """Shape ``(N, classes)``."""
-        found: Floats = features @ self.weights.T + self.bias
-        return found
-
-
-@dataclass(frozen=True)
-class ChosenHead:
-    """A head, and what cross-validation says of it."""
-
-    head: Head
-    strength: float
-    temperature: float
-    """Of the logits; 1 where there were too few photos for cross-validation."""
-
-
-def fit_transfer(store: Store, dataset: pa.Table, config: TrainingConfig) -> TrainedModel:
-    """Train a head on a data set, and export it with the backbone as one graph.
+def fit_transfer(
+    store: Store,
+    dataset: pa.Table,
+    config: TrainingConfig,
+    on_round: Callable[[EpochMetrics], None] = lambda row: None,
+    on_choice: Callable[[str], None] = lambda sentence: None,
+) -> TrainedModel:
+    """Learn from a data set, and export backbone and head as one graph.
 
     Args:
         store: where the photos lie; features that are there are not computed again.
         dataset: as made by `dataset.dataset.build_dataset`.
         config: `imbalance`, `device` and `seed` count.
+        on_round: as of `learning.learn`.
+        on_choice: as of `learning.learn`.
 
     Raises:
         TrainingError: the device or the pinned weights are not there.
         ExportError: the exported graph does not answer as the network does.
     """
     started = time.perf_counter()
-    classes = DatasetInfo.of(dataset).classes
-    rows, others = rows_of(dataset, TRAIN), rows_of(dataset, VALIDATION)
-    embedder = backbone_embedder(config.device)
-    seen, theirs = (torch.from_numpy(stages(store, embedder, one)) for one in (rows, others))
-    inputs = HeadInputs()
-    inputs.fit(seen)
-    features = inputs(seen).numpy()
-    validation = load_prepared(store, others, classes, config.preprocessing)
-    some = rows.slice(0, compared_training_photos(len(validation.labels)))
-    compared = load_prepared(store, some, classes, config.preprocessing)
-    labels = numbers_of(rows, classes)
-    balance = Balance.of(config.imbalance, torch.from_numpy(labels), len(classes))
-    chosen = choose_head(features, labels, rows["group"].to_pylist(), balance, config.seed)
-    network = _network(chosen.head, inputs)
-    exported = export(network, config.preprocessing, compared, validation, frozen=True)
-    of_each = dict.fromkeys(exported.temperatures, chosen.temperature)
-    logits = chosen.head.logits(inputs(theirs).numpy())
-    row = EpochMetrics(
-        epoch=1,
-        learning_rate=0.0,
-        train_loss=negative_log_likelihood(chosen.head.logits(features), labels),
-        train_accuracy=_accuracy(chosen.head.logits(features), labels),
-        validation_loss=negative_log_likelihood(logits, validation.labels),
-        validation_accuracy=_accuracy(logits, validation.labels),
-        seconds=time.perf_counter() - started,
-    )
-    method, why = balance.method, balance.reason(config.imbalance)
+    task = Task.of(store, dataset, config)
+    learnt = learn(task, on_round, on_choice)
+    some = task.rows.slice(0, compared_training_photos(len(task.validation.labels)))
+    compared = load_prepared(store, some, task.classes, config.preprocessing)
+    frozen = not learnt.is_tuned
+    network, validation = learnt.network, task.validation
+    exported = export(network, config.preprocessing, compared, validation, frozen=frozen)
+    if frozen:
+        of_each = dict.fromkeys(exported.temperatures, learnt.temperature)
+        exported = replace(exported, temperatures=of_each)
     choices = Choices(
-        mirror=False, mirror_reason=_NO_MIRROR, imbalance=method, imbalance_reason=why
+        mirror=False,
+        mirror_reason=_NO_MIRROR,
+        imbalance=task.balance.method,
+        imbalance_reason=task.balance.reason(config.imbalance),
+        tuning=learnt.sentence(),
     )
-    ended = Ended(TRANSFER, config, [row], choices)
-    seconds = time.perf_counter() - started
-    return trained_model(ended, replace(exported, temperatures=of_each), dataset, seconds)
-
-
-def choose_head(
-    features: npt.NDArray[np.float32],
-    labels: Labels,
-    groups: Sequence[str],
-    balance: Balance,
-    seed: int = 0,
-) -> ChosenHead:
-    """Fit a head with the penalty that explains unseen photos best.
-
-    Args:
-        features: what the head gets to see, shape ``(N, features)``.
-        labels: classes by number, each at least once, shape ``(N,)``.
-        groups: photos of one group are never judged by each other.
-        balance: what is done about the sizes of the classes.
-        seed: of the folds.
-    """
-    pairs = {*zip(groups, labels.tolist(), strict=True)}
-    groups_of = np.bincount([label for _, label in pairs])
-    folds = min(_FOLDS, int(groups_of[groups_of > 0].min()))
-    if folds < _FEWEST_FOLDS:
-        head = fit_head(features, labels, balance, _USUAL_STRENGTH)
-        return ChosenHead(head, _USUAL_STRENGTH, 1.0)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    parts = list(splitter.split(features, labels, groups))
-    tried: dict[float, tuple[float, Floats]] = {}
-    for strength in STRENGTHS:
-        logits = np.zeros((len(labels), len(balance.counts)))
-        for learnt, judged in parts:
-            head = fit_head(features[learnt], labels[learnt], balance, strength)
-            logits[judged] = head.logits(features[judged])
-        temperature = fit_temperature(logits, labels)
-        tried[strength] = (negative_log_likelihood(logits / temperature, labels), logits)
-        if tried[strength][0] > min(loss for loss, _ in tried.values()):
-            break  # weaker penalties take the longest, and would only fit worse
-    strength = min(tried, key=lambda one: tried[one][0])
-    head = fit_head(features, labels, balance, strength)
-    return ChosenHead(head, strength, fit_temperature(tried[strength][1], labels))
-
-
-def fit_head(
-    features: npt.NDArray[np.float32], labels: Labels, balance: Balance, strength: float
-) -> Head:
-    """Fit a head; classes of which there is no photo get no probability to speak of.
-
-    Args:
-        features: what the head gets to see, shape ``(N, features)``.
-        labels: classes by number, at least two of them.
-        balance: what is done about the sizes of the classes.
-        strength: inverse of the penalty.
-    """
-    weights = None
-    if balance.method is Imbalance.BALANCED_SAMPLING:
-        weights = balance.sample_weights(labels)
-    model = LogisticRegression(C=strength, max_iter=_STEPS).fit(features, labels, weights)
-    found, bias = model.coef_, model.intercept_
-    if len(model.classes_) == 2:  # noqa: PLR2004  scikit-learn keeps one row for both
-        found, bias = np.concatenate([-found, found]) / 2, np.concatenate([-bias, bias]) / 2
-    head = Head(
-        np.zeros((len(balance.counts), features.shape[1])),
-        np.full(len(balance.counts), bias.min() - _UNKNOWN),
-    )
-    head.weights[model.classes_] = found
-    head.bias[model.classes_] = bias
-    offset = balance.served_offset().numpy() - balance.loss_offset().numpy()
-    return Head(head.weights, head.bias + offset)
-
-
-def numbers_of(rows: pa.Table, classes: Sequence[str]) -> Labels:
-    """The labels of photos as numbers of classes, shape ``(N,)``."""
-    number = {label: place for place, label in enumerate(classes)}
-    return np.array([number[label] for label in rows["label"].to_pylist()], np.int64)
-
-
-def _network(head: Head, inputs: HeadInputs) -> TransferNetwork:
-    network = TransferNetwork(len(head.bias))
-    network.inputs = inputs
-    network.backbone.load_state_dict(pretrained_weights())
-    with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(head.weights))
-        network.head.bias.copy_(torch.from_numpy(head.bias))
-    return network.eval()
-
-
-def _accuracy(logits: Floats, labels: Labels) -> float:
-    return float((logits.argmax(axis=1) == labels).mean())
+    ended = Ended(TRANSFER, config, learnt.history, choices)
+    return trained_model(ended, exported, dataset, time.perf_counter() - started)

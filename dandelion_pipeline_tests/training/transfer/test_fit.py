@@ -17,11 +17,11 @@ from dandelion_pipeline.training.config import Imbalance, Model, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.inputs.imbalance import Balance
 from dandelion_pipeline.training.inputs.loading import load_prepared
-from dandelion_pipeline.training.transfer.fit import (
+from dandelion_pipeline.training.transfer.fit import fit_transfer
+from dandelion_pipeline.training.transfer.head import (
     STRENGTHS,
     choose_head,
     fit_head,
-    fit_transfer,
     numbers_of,
 )
 
@@ -79,6 +79,8 @@ def test_the_record_says_what_was_trained(model: TrainedModel) -> None:
     assert set(record.temperatures.values()) == {record.temperature}
     assert GRAPHS[record.served_as or "fp32"] in model.files
     assert TrainedModel.from_files(model.bundle_files()).record == record
+    assert record.choices is not None
+    assert "photos are too few to tell" in record.choices.sentences()[-1]
 
 
 def test_no_label_of_the_validation_split_decides_anything(
