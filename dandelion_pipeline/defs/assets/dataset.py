@@ -18,6 +18,8 @@ from dandelion_pipeline.dataset.cleaning.acceptance import accepted
 from dandelion_pipeline.dataset.cleaning.batch_checks import DRIFTS, check_drift, failed, require
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, clean, near_duplicates_of, stop
 from dandelion_pipeline.dataset.cleaning.days import last_accepted, other_days, to_compare
+from dandelion_pipeline.dataset.copies.joined import with_copies
+from dandelion_pipeline.dataset.copies.search import find_copies
 from dandelion_pipeline.dataset.dataset import TEST, rows_of, suspects_of
 from dandelion_pipeline.dataset.labels.suspects import with_label_check
 from dandelion_pipeline.dataset.report.build import write_report
@@ -34,6 +36,7 @@ from dandelion_pipeline.defs.previews import (
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.embeddings.embedding import backbone_embedder
 from dandelion_pipeline.images.measures.quality_limits import QualityLimits, usual_looks
 from dandelion_pipeline.images.near_duplicates.matches import NearDuplicates
 from dandelion_pipeline.storage import layout
@@ -145,6 +148,8 @@ def dataset(
     opened = store.open()
     with transient_errors_retried(context):
         photos = reviewed(opened, clean_images)
+        find_copies(opened, backbone_embedder(), photos, context.log.info)
+        photos = with_copies(opened, photos)
         salt = store.settings.split_salt
         checked = settled(opened, photos, salt, config)
     made, findings = checked.dataset, checked.findings
