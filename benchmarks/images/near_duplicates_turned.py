@@ -148,9 +148,7 @@ def show(name: str, found: Set) -> None:
     )
     for one, other in pairs:
         if one.picture != other.picture:
-            out.print(
-                f"  {one.file.parent.name}/{one.file.name} and {other.file.parent.name}/{other.file.name}"
-            )
+            out.print("  and ".join(str(Path(*photo.file.parts[-2:])) for photo in (one, other)))
 
 
 if __name__ == "__main__":

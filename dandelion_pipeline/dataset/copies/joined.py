@@ -42,6 +42,22 @@ def with_copies(store: Store, photos: pa.Table) -> pa.Table:
     return photos.append_column(pa.field(COPIES_GROUP, pa.string(), nullable=False), names)
 
 
+def copies_said(photos: pa.Table) -> str:
+    """Why photos were joined as copies, in words; empty if none were.
+
+    Args:
+        photos: what `with_copies` gave.
+    """
+    names = [name for name in photos[COPIES_GROUP].to_pylist() if name]
+    if not names:
+        return ""
+    return (
+        f"{len(names):,} photos in {len(set(names)):,} groups were joined because they are rotated "
+        "or cropped copies: with one laid on the other, they differ nowhere by more than what "
+        "saving a photo again explains."
+    )
+
+
 def pairs_among(store: Store, hashes: pa.Array) -> pa.Table:
     """The pairs of which both photos are there, each once and in the order of their hashes.
 

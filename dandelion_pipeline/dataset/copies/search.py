@@ -16,7 +16,11 @@ from dandelion_pipeline.dataset.copies.proposals import Rows, proposals
 from dandelion_pipeline.dataset.copies.scratch import Scratch
 from dandelion_pipeline.dataset.reasons import only_samples
 from dandelion_pipeline.embeddings.embedding import Embedder, embeddings
-from dandelion_pipeline.images.copies.local_features import LocalFeatures, local_features
+from dandelion_pipeline.images.copies.local_features import (
+    LocalFeatures,
+    local_features,
+    one_thread,
+)
 from dandelion_pipeline.images.copies.verdict import VERSION, Copy, copy_of
 from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.storage import layout
@@ -64,7 +68,7 @@ def find_copies(
     if not new:
         return 0
     features = _features(store, embedder, table)
-    with Scratch() as scratch:
+    with Scratch() as scratch, one_thread():
         for start in range(0, len(new), _AT_ONCE):
             part = new[start : start + _AT_ONCE]
             found = _found(store, table, features, part, scratch)

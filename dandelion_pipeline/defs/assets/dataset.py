@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from dandelion_pipeline.dataset.checks import (
@@ -18,7 +19,7 @@ from dandelion_pipeline.dataset.cleaning.acceptance import accepted
 from dandelion_pipeline.dataset.cleaning.batch_checks import DRIFTS, check_drift, failed, require
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, clean, near_duplicates_of, stop
 from dandelion_pipeline.dataset.cleaning.days import last_accepted, other_days, to_compare
-from dandelion_pipeline.dataset.copies.joined import with_copies
+from dandelion_pipeline.dataset.copies.joined import pairs_among, with_copies
 from dandelion_pipeline.dataset.copies.search import find_copies
 from dandelion_pipeline.dataset.dataset import TEST, rows_of, suspects_of
 from dandelion_pipeline.dataset.labels.suspects import with_label_check
@@ -29,6 +30,7 @@ from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_spe
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.previews import (
     conflicts_table,
+    copies_table,
     counts_table,
     photos_preview,
     suspects_table,
@@ -175,6 +177,7 @@ def dataset(
             "is_sample": info.is_sample,
             "left_out": info.left_out,
             "classes_left_out": info.classes_left_out,
+            "copies": copies_table(pairs_among(opened, pc.unique(photos["sha256"]))),
             "label_conflicts": conflicts_table(made.conflicts),
             "test_photos": rows_of(used, TEST).num_rows,
             "report": dg.MetadataValue.url(opened.address(report)),

@@ -47,7 +47,7 @@ class Alignment:
 
     @property
     def turned(self) -> float:
-        """Degrees."""
+        """Degrees, clockwise."""
         return float(np.degrees(np.arctan2(self.matrix[1, 0], self.matrix[0, 0])))
 
 

@@ -5,6 +5,8 @@ keypoints", 2004), by OpenCV; compared by Hellinger's distance (R. Arandjelovic,
 "Three things everyone should know to improve object retrieval", 2012).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,6 +57,17 @@ class LocalFeatures:
         sums = self.descriptors.sum(axis=1, keepdims=True, dtype=np.float32)
         directions: Floats = np.sqrt(self.descriptors / np.maximum(sums, np.float32(1)))
         return directions
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let OpenCV use one thread: where photos are compared in threads, its own are in the way."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def local_features(image: Image.Image) -> LocalFeatures:

@@ -29,7 +29,7 @@ class Copy:
     """How one photo is a copy of another."""
 
     turned: float
-    """Degrees."""
+    """By how many degrees the second has to be rotated clockwise to lie on the first."""
 
     scale: float
     """How much larger the second is drawn on the first, both shown at one size."""
