@@ -6,7 +6,8 @@ from dandelion_pipeline.dataset.copies.proposals import FEWEST, proposals
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+    found: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return found.astype(np.float16)
 
 
 @pytest.fixture
