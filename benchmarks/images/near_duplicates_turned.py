@@ -4,9 +4,10 @@
 
 A folder holds class folders, a kind is one of `generated_sets.KINDS`; without arguments, all kinds.
 Copies of 100 photos, each altered in one way, go into one batch with all photos. Precision: the
-share of pairs in one group that show one picture. Of a folder that is not known, so each file
-counts as a picture of its own; the pairs of its photos that only pixels join are printed. Beside
-the kinds of `alterations.TURNED_OR_CROPPED` stand two of those that fingerprints find.
+share of pairs in one group that show one picture. Of a folder that is not known (but for the parts
+of one picture in the example), so each file counts as a picture of its own, and the pairs that
+pixels alone join are printed: look at them. Beside the kinds of `alterations.TURNED_OR_CROPPED`
+stand two of those that fingerprints find.
 """
 
 import random
@@ -14,7 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +23,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.common import example
 from benchmarks.images.alterations import CHANGES, TURNED_OR_CROPPED, Change
+from benchmarks.images.near_duplicates import SAME_PICTURE
 from benchmarks.images.near_duplicates_of_sets import PLANTED, Seen, grouped, photos_in
 from dandelion_pipeline.dataset.copies.joined import connected
 from dandelion_pipeline.dataset.copies.proposals import proposals
@@ -124,11 +127,20 @@ def main(names: Sequence[str]) -> None:
     embedder = backbone_embedder("cpu")
     for name in names or KINDS:
         with TemporaryDirectory() as made:
-            folder = Path(name)
+            folder = Path(name).resolve()
             if name in KINDS:
                 folder = Path(made)
                 generate(name, folder)
-            show(name, Set(photos_in(folder, is_generated=name in KINDS), embedder))
+            photos = photos_in(folder, is_generated=name in KINDS)
+            show(name, Set(with_known_parts(photos), embedder))
+
+
+def with_known_parts(photos: list[Seen]) -> list[Seen]:
+    """The photos; those of the example that are parts of one picture say so."""
+    if photos and photos[0].file.is_relative_to(example.FOLDER.resolve()):
+        for one, other in map(sorted, SAME_PICTURE):
+            photos[other] = replace(photos[other], picture=photos[one].picture)
+    return photos
 
 
 def show(name: str, found: Set) -> None:
