@@ -1,5 +1,4 @@
 import io
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from dandelion_pipeline.dataset.copies.search import find_copies
 from dandelion_pipeline.embeddings.embedding import Embedder, backbone_embedder
 from dandelion_pipeline.errors import ObjectNotFound
 from dandelion_pipeline.images.copies.verdict import VERSION
+from dandelion_pipeline.images.decoding.decode import Photo, decode
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store, sha256_hex
@@ -62,9 +62,8 @@ def pairs(store: Store, table: pa.Table) -> list[set[str]]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The photos that were decoded to be compared."""
     seen: list[bytes] = []
-    decode: Callable[[bytes], object] = search.decode
 
-    def counted(data: bytes) -> object:
+    def counted(data: bytes) -> Photo:
         seen.append(data)
         return decode(data)
 
