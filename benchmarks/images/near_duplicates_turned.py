@@ -1,13 +1,13 @@
 """How well rotated and cropped copies are found in sets: by fingerprints alone, and by pixels too.
 
-    python -m benchmarks.images.near_duplicates_turned [FOLDER | KIND]…
+    python -m benchmarks.images.near_duplicates_turned [--copies N] [FOLDER | KIND]…
 
 A folder holds class folders, a kind is one of `generated_sets.KINDS`; without arguments, all kinds.
-Copies of 100 photos, each altered in one way, go into one batch with all photos. Precision: the
-share of pairs in one group that show one picture. Of a folder that is not known (but for the parts
-of one picture in the example), so each file counts as a picture of its own, and the pairs that
-pixels alone join are printed: look at them. Beside the kinds of `alterations.TURNED_OR_CROPPED`
-stand two of those that fingerprints find.
+Copies of 100 (or N) photos, each altered in one way, go into one batch with all photos. Precision:
+the share of pairs in one group that show one picture. Of a folder that is not known (but for the
+parts of one picture in the example), so each file counts as a picture of its own, and the pairs
+that pixels alone join are printed: look at them. Beside the kinds of
+`alterations.TURNED_OR_CROPPED` stand two of those that fingerprints find.
 """
 
 import random
@@ -94,11 +94,11 @@ class Set:
         """The pairs of the set's own photos that pixels join."""
         return self.joined(self.photos, self.features, self.local)[2]
 
-    def planted(self, name: str) -> Iterator[float]:
+    def planted(self, name: str, number: int) -> Iterator[float]:
         """Recall and precision before, then recall and precision after, of one kind of copies."""
         chance = random.Random(name)  # noqa: S311
-        chosen = sorted(chance.sample(range(len(self.photos)), min(PLANTED, len(self.photos))))
-        of = [self.photos[number] for number in chosen]
+        chosen = sorted(chance.sample(range(len(self.photos)), min(number, len(self.photos))))
+        of = [self.photos[row] for row in chosen]
         images = [KINDS_OF_COPIES[name](decode(one.file.read_bytes()).image, chance) for one in of]
         copies = [
             Seen(one.picture, one.file, fingerprint(image))
@@ -122,8 +122,13 @@ def precision(groups: Sequence[str], photos: Sequence[Seen]) -> float:
     return right / pairs if pairs else 1.0
 
 
-def main(names: Sequence[str]) -> None:
+def main(words: Sequence[str]) -> None:
     """Print one table for each set."""
+    names, copies = list(words), PLANTED
+    if "--copies" in names:
+        at = names.index("--copies")
+        copies = int(names[at + 1])
+        del names[at : at + 2]
     embedder = backbone_embedder("cpu")
     for name in names or KINDS:
         with TemporaryDirectory() as made:
@@ -132,7 +137,7 @@ def main(names: Sequence[str]) -> None:
                 folder = Path(made)
                 generate(name, folder)
             photos = photos_in(folder, is_generated=name in KINDS)
-            show(name, Set(with_known_parts(photos), embedder))
+            show(name, Set(with_known_parts(photos), embedder), copies)
 
 
 def with_known_parts(photos: list[Seen]) -> list[Seen]:
@@ -143,11 +148,11 @@ def with_known_parts(photos: list[Seen]) -> list[Seen]:
     return photos
 
 
-def show(name: str, found: Set) -> None:
+def show(name: str, found: Set, copies: int) -> None:
     """Print what came of a set."""
     table = Table("copies", "recall before", "after", "precision before", "after", title=name)
     for kind in KINDS_OF_COPIES:
-        recall, exact, recall_after, exact_after = found.planted(kind)
+        recall, exact, recall_after, exact_after = found.planted(kind, copies)
         figures = (recall, recall_after, exact, exact_after)
         table.add_row(kind, *(f"{figure:.3f}" for figure in figures))
     out.print(table)
