@@ -12,13 +12,16 @@ from dandelion_pipeline.images.copies.overlap import overlap
 VERSION = "sift-1"
 """Names the way pixels decide: whatever changes a verdict changes it."""
 
-MOST_DIFFERENT = 8.0
-"""`Overlap.difference` of copies."""
+MOST_DIFFERENT, MOST_BY_FEW = 8.0, 4.0
+"""`Overlap.difference` of copies, and of those that few features say are copies: between pages of
+text, a few features of the lines may agree that were set alike."""
+
+_FEW = 20
 
 LEAST_SHARES = (0.15, 0.5)
 """How much of the area of both photos has to be in the other, and how much of one of them."""
 
-_IN_PLACE = 0.005
+_IN_PLACE = 0.008
 """Of the longer side: photos whose corners lie so close were neither rotated nor cropped. Whether
 they are copies depends on what the set is like anyway, which `near_duplicates` knows; of a fixed
 camera any two frames lie like that."""
@@ -51,7 +54,8 @@ def copy_of(first: LocalFeatures, second: LocalFeatures) -> Copy | None:
     if alignment is None or _is_in_place(first, second, alignment):
         return None
     found = overlap(first, second, alignment)
-    if found is None or found.difference > MOST_DIFFERENT:
+    most = MOST_BY_FEW if alignment.agreeing < _FEW else MOST_DIFFERENT
+    if found is None or found.difference > most:
         return None
     if any(share < least for share, least in zip(sorted(found.shares), LEAST_SHARES, strict=True)):
         return None
