@@ -6,8 +6,8 @@ A folder holds class folders, a kind is one of `generated_sets.KINDS`; without a
 Copies of 100 (or N) photos, each altered in one way, go into one batch with all photos. Precision:
 the share of pairs in one group that show one picture. Of a folder that is not known (but for the
 parts of one picture in the example), so each file counts as a picture of its own, and the pairs
-that pixels alone join are printed: look at them. Beside the kinds of
-`alterations.TURNED_OR_CROPPED` stand two of those that fingerprints find.
+that pixels alone join are printed: look at them (``--copies 0`` prints nothing else). Beside the
+kinds of `alterations.TURNED_OR_CROPPED` stand two of those that fingerprints find.
 """
 
 import random
@@ -151,11 +151,12 @@ def with_known_parts(photos: list[Seen]) -> list[Seen]:
 def show(name: str, found: Set, copies: int) -> None:
     """Print what came of a set."""
     table = Table("copies", "recall before", "after", "precision before", "after", title=name)
-    for kind in KINDS_OF_COPIES:
+    for kind in KINDS_OF_COPIES if copies else ():
         recall, exact, recall_after, exact_after = found.planted(kind, copies)
         figures = (recall, recall_after, exact, exact_after)
         table.add_row(kind, *(f"{figure:.3f}" for figure in figures))
-    out.print(table)
+    if copies:
+        out.print(table)
     photos = found.photos
     pairs = [(photos[one], photos[other]) for one, other in found.own_pairs()]
     wrong = sum(one.picture != other.picture for one, other in pairs)
