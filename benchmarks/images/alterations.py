@@ -1,6 +1,7 @@
-"""How copies of a photo come to differ from it: saved again, resized, cropped, lit, mirrored."""
+"""How copies of a photo come to differ from it: saved again, cropped, lit, mirrored, rotated."""
 
 import io
+import math
 import random
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ from PIL import Image
 from dandelion_pipeline.images.decoding.decode import decode
 
 MOST_CROPPED = 0.05
+MOST_TURNED = 10.0  # degrees
+QUARTER = 0.25
 Change = Callable[[Image.Image, random.Random], Image.Image]
 
 
@@ -80,3 +83,51 @@ CHANGES: dict[str, Change] = {
     "mirrored, JPEG quality 30": lambda image, chance: saved(flipped(image), 30),
     "all at once": everything,
 }
+
+
+def rotated(image: Image.Image, degrees: float) -> Image.Image:
+    """A copy of the same size, with black corners."""
+    return image.rotate(degrees, Image.Resampling.BICUBIC)
+
+
+def rotated_without_corners(image: Image.Image, degrees: float) -> Image.Image:
+    """The largest part of a rotated copy without black corners, of the photo's proportions."""
+    sine, cosine = math.sin(math.radians(abs(degrees))), math.cos(math.radians(degrees))
+    width, height = image.size
+    share = min(width / (width * cosine + height * sine), height / (width * sine + height * cosine))
+    return cropped(rotated(image, degrees), [(1 - share) / 2] * 4)
+
+
+def window(image: Image.Image, side: float, chance: random.Random) -> Image.Image:
+    """A part of a photo somewhere in it, so large a share of each side."""
+    left, upper = (chance.uniform(0, 1 - side) for _ in range(2))
+    return cropped(image, [left, upper, 1 - side - left, 1 - side - upper])
+
+
+def quarter_off_one_side(image: Image.Image, chance: random.Random) -> Image.Image:
+    """A quarter is cut off one side."""
+    shares = [QUARTER, 0.0, 0.0, 0.0]
+    chance.shuffle(shares)
+    return cropped(image, shares)
+
+
+TURNED_OR_CROPPED: dict[str, Change] = {
+    "rotated by up to 10°": lambda image, chance: rotated(
+        image, chance.uniform(-MOST_TURNED, MOST_TURNED)
+    ),
+    "rotated by 10°": lambda image, chance: rotated(
+        image, chance.choice((-MOST_TURNED, MOST_TURNED))
+    ),
+    "rotated by 10°, no corners, JPEG quality 50": lambda image, chance: saved(
+        rotated_without_corners(image, chance.choice((-MOST_TURNED, MOST_TURNED))), 50
+    ),
+    "25 % off one side": quarter_off_one_side,
+    "75 % of the area": lambda image, chance: window(image, math.sqrt(1 - QUARTER), chance),
+    "75 % of each side": lambda image, chance: window(image, 1 - QUARTER, chance),
+    "75 % of each side, JPEG quality 50": lambda image, chance: saved(
+        window(image, 1 - QUARTER, chance), 50
+    ),
+    "25 % off each side": lambda image, chance: cropped(image, [QUARTER] * 4),
+}
+"""Kinds that fingerprints do not find. What is left of a photo's area: all but corners; 61 to 71 %,
+by its proportions; 75; 75; 56; 56; 25."""

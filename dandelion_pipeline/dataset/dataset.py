@@ -139,7 +139,8 @@ def build_dataset(
         photos: columns ``sha256``, ``label``, ``name``, ``day``, ``keep``, ``drop_reason``,
             ``is_sample``, ``group`` and ``bridges`` (other groups that it resembles); if there
             are any, ``pixels`` (a fingerprint of the pixels), ``user_group`` (a name) and
-            ``user_split`` (of `SPLITS`, as the source says), both empty or null if not given.
+            ``user_split`` (of `SPLITS`, as the source says), and ``copies`` (a name for photos that
+            are rotated or cropped copies of each other), all empty or null if not given.
         salt: `DANDELION_SPLIT_SALT`, the order in which groups are dealt.
         assigned: what has a split already, and keeps it.
         smallest_class: photos that a class needs at least, where two classes have as many.

@@ -5,6 +5,7 @@ import pyarrow.compute as pc
 
 from dandelion_pipeline.dataset.checks import DatasetLimits, require
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, CLEAN_SCHEMA
+from dandelion_pipeline.dataset.copies.joined import with_copies
 from dandelion_pipeline.dataset.dataset import DatasetInfo
 from dandelion_pipeline.dataset.labels.class_names import name_now, renamed, renames
 from dandelion_pipeline.dataset.labels.reviews import apply, latest, reviews
@@ -47,6 +48,8 @@ def reviewed(store: Store, photos: pa.Table, until: str | None = None) -> pa.Tab
 def all_photos(store: Store, until: str | None = None) -> pa.Table:
     """The photos of all days, as `reviewed` gives them; with ``until``, as they were on that day.
 
+    One more column names the rotated and cropped copies that were found, as of `with_copies`.
+
     Raises:
         ReviewError: a decision cannot be read.
         ObjectDamaged: a table or the record of an import cannot be read.
@@ -54,7 +57,8 @@ def all_photos(store: Store, until: str | None = None) -> pa.Table:
     last = layout.table(CLEAN_IMAGES, until) if until else None
     found = (o.key for o in store.list_objects(f"{layout.TABLES}{CLEAN_IMAGES}/"))
     keys = [key for key in found if last is None or key <= last]
-    return reviewed(store, read_tables(store, keys) if keys else CLEAN_SCHEMA.empty_table(), until)
+    photos = read_tables(store, keys) if keys else CLEAN_SCHEMA.empty_table()
+    return with_copies(store, reviewed(store, photos, until))
 
 
 def known_classes(store: Store) -> set[str]:

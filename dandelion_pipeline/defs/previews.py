@@ -116,6 +116,26 @@ def conflicts_table(conflicts: pa.Table) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md("\n".join(lines) if conflicts.num_rows else "none")
 
 
+def copies_table(pairs: pa.Table) -> dg.MarkdownMetadataValue:
+    """Rotated and cropped copies, and how each lies on the other.
+
+    Args:
+        pairs: what `copies.joined.pairs_among` gives.
+    """
+    lines = [
+        "| photo | copy | rotated by | of the photo in the copy | of the copy in the photo |",
+        "|---|---|---:|---:|---:|",
+        *(
+            f"| `{row['photo'][:12]}` | `{row['other'][:12]}` | {-row['turned']:.1f}° "
+            f"| {row['share']:.0%} | {row['share_of_other']:.0%} |"
+            for row in pairs.slice(0, _COPIES_SHOWN).to_pylist()
+        ),
+    ]
+    if pairs.num_rows > _COPIES_SHOWN:
+        lines.append(f"\nand {pairs.num_rows - _COPIES_SHOWN} more")
+    return dg.MetadataValue.md("\n".join(lines) if pairs.num_rows else "none")
+
+
 def slices_table(slices: Sequence[SliceMetrics]) -> dg.MarkdownMetadataValue:
     """Accuracy by slice, with its interval."""
     lines = [
@@ -141,3 +161,4 @@ def _plain(text: str) -> str:
 
 _SUSPECTS_SHOWN = 50
 _CONFLICTS_SHOWN = 50
+_COPIES_SHOWN = 50

@@ -7,6 +7,7 @@ LANDING = "landing/"
 IMAGES = "images/"
 TABLES = "tables/"
 EMBEDDINGS = f"{TABLES}embeddings/"
+COPIES = f"{TABLES}copies/"
 MODELS = "models/"
 RELEASES = "releases/"
 REVIEWS = "reviews/"
@@ -91,6 +92,14 @@ def table(asset: str, partition: str) -> str:
 def embeddings(version: str, day: str) -> str:
     """The key of what a network of one version says of one day's photos; can be made again."""
     return f"{EMBEDDINGS}{version}/{day}.parquet"
+
+
+def copies(version: str, day: str) -> str:
+    """The key of the rotated and cropped copies of one day's photos, and of which were looked for.
+
+    ``version`` is that of the features that proposed them, and of how pixels decided.
+    """
+    return f"{COPIES}{version}/{day}.parquet"
 
 
 def embeddings_version(key: str) -> str:

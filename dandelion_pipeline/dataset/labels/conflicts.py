@@ -3,6 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dandelion_pipeline.dataset.splits.grouping import joined_groups
+
 LABEL_CONFLICTS = pa.schema(
     [
         *(
@@ -23,12 +25,17 @@ def label_conflicts(photos: pa.Table) -> pa.Table:
 
     Args:
         photos: columns ``sha256``, ``label``, ``name``, ``day``, ``keep``, ``group`` (of
-            near-duplicates) and, if there is one, ``pixels`` (a fingerprint of the pixels).
+            near-duplicates) and, if there are any, ``pixels`` (a fingerprint of the pixels) and
+            ``copies`` (a name for photos that are rotated or cropped copies of each other).
 
     Returns:
         A table of `LABEL_CONFLICTS`, by group, label, day, name and sha256.
     """
     kept = photos.filter(photos["keep"])
+    if "copies" in kept.column_names:
+        joined = joined_groups(*(kept[name].to_pylist() for name in ("group", "copies")))
+        at = kept.column_names.index("group")
+        kept = kept.set_column(at, "group", pa.array(joined, pa.string()))
     identical = identical_with_two_labels(kept)
     listed = pc.or_(identical, _with_two_labels(kept, "group"))
     columns = [kept[name] for name in LABEL_CONFLICTS.names[:-1]]

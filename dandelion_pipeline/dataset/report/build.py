@@ -11,6 +11,7 @@ from PIL import Image
 from dandelion_pipeline.dataset import report
 from dandelion_pipeline.dataset.cleaning.batch_checks import Finding
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, near_duplicates_of
+from dandelion_pipeline.dataset.copies.joined import copies_said
 from dandelion_pipeline.dataset.dataset import Dataset
 from dandelion_pipeline.dataset.report import DataReport, data_report_page
 from dandelion_pipeline.images.decoding.decode import decode
@@ -38,7 +39,7 @@ def write_report(
         store: where the photos lie.
         dataset: what was made.
         used: its photos, with the columns of `suspects.with_label_check`.
-        photos: all photos of all days, of `clean.CLEAN_SCHEMA`.
+        photos: all photos of all days, as `copies.joined.with_copies` gives them.
         findings: what came of its checks.
         salt: of its split.
 
@@ -58,7 +59,7 @@ def write_report(
             conflicts=dataset.conflicts,
             classes_left_out=dataset.info.classes_left_out,
             user_groups=dataset.info.user_groups,
-            near_duplicates=_near_duplicates(store, photos),
+            near_duplicates=f"{_near_duplicates(store, photos)} {copies_said(photos)}".strip(),
             thumbnails=lambda hashes: _thumbnails(store, hashes),
         )
     )

@@ -46,12 +46,12 @@ class Photos:
     def of(cls, table: pa.Table) -> "Photos":
         """From a table with these columns; those that the user gives may be absent or null."""
         columns = {name: table[name].to_pylist() for name in ("sha256", "label", "group")}
-        for name in ("user_group", "user_split"):
+        for name in ("user_group", "user_split", "copies"):
             there = name in table.column_names
             columns[name] = [v or "" for v in table[name].to_pylist()] if there else []
             columns[name] = columns[name] or [""] * table.num_rows
         bridges = [found or () for found in table["bridges"].to_pylist()]
-        joined = joined_groups(columns["group"], columns["user_group"])
+        joined = joined_groups(columns["group"], columns["user_group"], columns.pop("copies"))
         return cls(**columns, bridges=bridges, joined=joined)
 
     def groups_by_class(self, used: Sequence[int]) -> Counter[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from dandelion_pipeline.dataset.checks import (
@@ -18,6 +19,8 @@ from dandelion_pipeline.dataset.cleaning.acceptance import accepted
 from dandelion_pipeline.dataset.cleaning.batch_checks import DRIFTS, check_drift, failed, require
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, clean, near_duplicates_of, stop
 from dandelion_pipeline.dataset.cleaning.days import last_accepted, other_days, to_compare
+from dandelion_pipeline.dataset.copies.joined import pairs_among, with_copies
+from dandelion_pipeline.dataset.copies.search import find_copies
 from dandelion_pipeline.dataset.dataset import TEST, rows_of, suspects_of
 from dandelion_pipeline.dataset.labels.suspects import with_label_check
 from dandelion_pipeline.dataset.report.build import write_report
@@ -27,6 +30,7 @@ from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_spe
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.previews import (
     conflicts_table,
+    copies_table,
     counts_table,
     photos_preview,
     suspects_table,
@@ -34,6 +38,7 @@ from dandelion_pipeline.defs.previews import (
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.embeddings.embedding import backbone_embedder
 from dandelion_pipeline.images.measures.quality_limits import QualityLimits, usual_looks
 from dandelion_pipeline.images.near_duplicates.matches import NearDuplicates
 from dandelion_pipeline.storage import layout
@@ -145,6 +150,8 @@ def dataset(
     opened = store.open()
     with transient_errors_retried(context):
         photos = reviewed(opened, clean_images)
+        find_copies(opened, backbone_embedder(), photos, context.log.info)
+        photos = with_copies(opened, photos)
         salt = store.settings.split_salt
         checked = settled(opened, photos, salt, config)
     made, findings = checked.dataset, checked.findings
@@ -170,6 +177,7 @@ def dataset(
             "is_sample": info.is_sample,
             "left_out": info.left_out,
             "classes_left_out": info.classes_left_out,
+            "copies": copies_table(pairs_among(opened, pc.unique(photos["sha256"]))),
             "label_conflicts": conflicts_table(made.conflicts),
             "test_photos": rows_of(used, TEST).num_rows,
             "report": dg.MetadataValue.url(opened.address(report)),
