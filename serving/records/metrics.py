@@ -24,6 +24,11 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
 _NO_ROUTE = "none"  # never the path itself: strangers would make as many series as they like
 
+_DOUBTS = {
+    "unsure": "Photos whose confidence was below the model's threshold",
+    "outside": "Photos of another kind than those of training",
+}
+
 
 class Metrics:
     """All metrics of one application.
@@ -71,15 +76,9 @@ class Metrics:
             buckets=_CONFIDENCES,
             registry=self.registry,
         )
-        self._unsure = Counter(
-            "dandelion_photos_unsure",
-            "Photos whose confidence was below the model's threshold",
-            registry=self.registry,
-        )
-        self._outside = Counter(
-            "dandelion_photos_outside",
-            "Photos of another kind than those of training",
-            registry=self.registry,
+        self._unsure, self._outside = (
+            Counter(f"dandelion_photos_{name}", words, registry=self.registry)
+            for name, words in _DOUBTS.items()
         )
         self.refused = Counter(
             "dandelion_photos_refused",
