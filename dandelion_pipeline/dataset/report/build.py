@@ -59,8 +59,9 @@ def write_report(
             conflicts=dataset.conflicts,
             classes_left_out=dataset.info.classes_left_out,
             user_groups=dataset.info.user_groups,
-            near_duplicates=f"{_near_duplicates(store, photos)} {copies_said(photos)}".strip(),
+            near_duplicates=_near_duplicates(store, photos),
             thumbnails=lambda hashes: _thumbnails(store, hashes),
+            copies=copies_said(photos),
         )
     )
     key = layout.report(dataset.info.hash)

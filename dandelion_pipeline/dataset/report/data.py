@@ -67,3 +67,6 @@ class DataReport:
 
     thumbnails: Thumbnails
     """Called once, with the photos that the page shows: 160 pixels are enough."""
+
+    copies: str = ""
+    """Why rotated and cropped copies were joined; empty if there are none."""
