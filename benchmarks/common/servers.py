@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -44,12 +45,17 @@ def publish(store: Store, weights: Path) -> None:
     """A live ResNet18 of `SIZE` pixels, and its weights as a file."""
     preprocessing = TrainingConfig(size=SIZE).preprocessing
     torch.manual_seed(0)
-    exported = publish_network(store, build_network(2), preprocessing, ARCHITECTURE)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, SIZE, SIZE, 3), dtype=np.uint8)
+    exported = publish_network(store, build_network(2), preprocessing, ARCHITECTURE, pixels)
     weights.write_bytes(exported.files["weights.safetensors"])
 
 
 def publish_network(
-    store: Store, network: nn.Module, preprocessing: Preprocessing, architecture: str
+    store: Store,
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    architecture: str,
+    pixels: npt.NDArray[np.uint8],
 ) -> Exported:
     """A live bundle of a network with both graphs, as training makes them.
 
@@ -58,11 +64,11 @@ def publish_network(
         network: of two classes.
         preprocessing: of its photos.
         architecture: its name.
+        pixels: prepared photos to calibrate on, a quarter of them for validation.
     """
-    size = preprocessing.size
-    pixels = np.random.default_rng(0).integers(0, 256, (64, size, size, 3), dtype=np.uint8)
-    photos = PreparedPhotos(pixels, np.arange(64) % 2)
-    validation = PreparedPhotos(pixels[:16], np.arange(16) % 2)
+    photos = PreparedPhotos(pixels, np.arange(len(pixels)) % 2)
+    some = slice(len(pixels) // 4)
+    validation = PreparedPhotos(pixels[some], photos.labels[some])
     exported = export(network.eval(), preprocessing, photos, validation)
     manifest = Manifest(
         version="benchmark",

@@ -63,7 +63,8 @@ def test_the_api_answers_as_documented(stack: Stack, a_photo: bytes) -> None:
     answer = response.json()
     assert response.status_code == 200
     assert set(answer) == {
-        *("prediction_id", "label", "confidence", "probabilities", "model", "request_id")
+        *("prediction_id", "label", "confidence", "probabilities", "model", "request_id"),
+        *("sure", "outside", "novelty"),
     }
     assert answer["confidence"] == max(answer["probabilities"].values())
     assert sum(answer["probabilities"].values()) == pytest.approx(1)

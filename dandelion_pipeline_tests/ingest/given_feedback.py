@@ -34,6 +34,7 @@ def answer(store: Store, day: str, label: str, confidence: float = 0.9) -> str:
     row = {
         **dict.fromkeys(SCHEMA.names, 0),
         **dict.fromkeys((*texts, "request_id"), ""),
+        **dict.fromkeys(("sure", "outside", "novelty")),
         "prediction_id": name,
         "when": datetime.fromisoformat(f"{day}T12:00:00").replace(tzinfo=UTC),
         "label": label,
