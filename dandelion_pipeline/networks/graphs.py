@@ -50,7 +50,7 @@ class Outputs:
     """Shape ``(N, classes)``."""
 
     features: npt.NDArray[np.float32]
-    """What the logits were computed from, ``(N, features)``; no features for graphs of before."""
+    """Pooled at the end of the network, ``(N, features)``; none for older graphs."""
 
     early: npt.NDArray[np.float32]
     """Of an earlier stage, likewise."""

@@ -3,8 +3,8 @@
 A bundle says what the features of its training photos look like: a Gaussian for each class, with
 one covariance for all. What is measured is the Mahalanobis distance to the nearest class (K. Lee et
 al., "A simple unified framework for detecting out-of-distribution samples and adversarial attacks",
-2018, arXiv:1807.03888), of two kinds of features: what the network decides by, which tells another
-world, and what an earlier stage sees, which tells other colours and textures.
+2018, arXiv:1807.03888), of two kinds of features: those at the end of the network, which tell other
+subjects, and those of an earlier stage, which tell other colours and textures.
 """
 
 from dataclasses import dataclass
@@ -132,7 +132,7 @@ def joined(features: Floats32, early: Floats32) -> Floats32:
     """Both kinds of features of each photo, each made of length 1, end to end.
 
     Args:
-        features: that the logits are computed from, shape ``(N, a)``.
+        features: pooled at the end of the network, shape ``(N, a)``.
         early: of an earlier stage, shape ``(N, b)``.
 
     Returns:

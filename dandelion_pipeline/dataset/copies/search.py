@@ -76,7 +76,7 @@ def find_copies(
                 of_day = [row for row in part if days[row] == day]
                 kept[day] = pa.concat_tables([kept[day], _rows(names, of_day, found)])
                 write_table(store, layout.copies(version, day), kept[day])
-            on_progress(f"{start + len(part)} of {len(new)} photos compared with their likes")
+            on_progress(f"{start + len(part)} of {len(new)} photos compared with similar ones")
     return len(new)
 
 

@@ -112,7 +112,7 @@ def test_searches_in_several_parts_decode_each_photo_once(
     find_copies(store, backbone, table, said.append)
     assert len(decoded) == len(set(decoded)) == 3
     assert len(pairs(store, table)) == 3
-    assert said[-1] == "3 of 3 photos compared with their likes"
+    assert said[-1] == "3 of 3 photos compared with similar ones"
 
 
 def test_two_stores_with_the_same_photos_hold_the_same(tmp_path: Path, backbone: Embedder) -> None:
