@@ -20,6 +20,7 @@ from dandelion_pipeline.defs.console import console
 from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
 from dandelion_pipeline.defs.mlflow.tracking import mlflow_tracking
 from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.runs.executor import one_at_a_time_executor
 from dandelion_pipeline.defs.runs.lost_runs import lost_runs_sensor
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.records.tables import give_memory_back
@@ -50,5 +51,5 @@ defs = dg.Definitions(
         "mlflow": mlflow_tracking,
     },
     loggers={"console": console},
-    executor=dg.in_process_executor,  # one asset after the other: a process for each gains nothing
+    executor=one_at_a_time_executor,
 )
