@@ -15,7 +15,12 @@ from dandelion_pipeline.cli.report import err
 from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.assets.training import TrainedModelConfig
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
-from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_runs, ensure_experiment
+from dandelion_pipeline.defs.mlflow.tracking import (
+    MLFLOW_STATUS,
+    close_left_open,
+    close_runs,
+    ensure_experiment,
+)
 from dandelion_pipeline.defs.runs.executor import STOPPED_AT_ITS_END
 from dandelion_pipeline.defs.runs.processes import (
     GONE,
@@ -95,6 +100,7 @@ class Pipeline:
         self._instance = dg.DagsterInstance.get()
         for run in end_dead_runs(self._instance):
             err.print(f"Run {run.run_id} of {run.job_name} is ended. {GONE}")
+            self._close_mlflow_runs(run.run_id)
 
     def ingest(self, day: str) -> None:
         """Take in the photos that landed on a day."""
@@ -110,22 +116,30 @@ class Pipeline:
             TrackingUnavailable: MLflow is not there, so that nothing of the run would be kept.
         """
         ensure_experiment(self._settings)
+        self._close_left_open()
         knobs = {"trained_model": TrainedModelConfig(**config.model_dump())}
         run_id = str(uuid.uuid4())
         try:
             result = self._execute("training_job", run_id, ops=knobs)
         finally:  # no daemon need run here, so no sensor closes the MLflow run
-            run = self._instance.get_run_by_id(run_id)
-            if run is not None and run.status in MLFLOW_STATUS:
-                self._close_mlflow_runs(run)
+            self._close_mlflow_runs(run_id)
         (made,) = result.asset_materializations_for_node("trained_model")
         return str(made.metadata[SNAPSHOT].value)
 
-    def _close_mlflow_runs(self, run: dg.DagsterRun) -> None:
+    def _close_mlflow_runs(self, run_id: str) -> None:
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.status not in MLFLOW_STATUS:
+            return
         try:
-            close_runs(self._settings, run.run_id, run.status)
+            close_runs(self._settings, run_id, run.status)
         except TrackingUnavailable as error:  # whatever came of the run stays
-            err.print(f"The MLflow run is left open: {error}")
+            err.print(f"The MLflow run is left open until the next training: {error}")
+
+    def _close_left_open(self) -> None:
+        try:
+            close_left_open(self._settings, self._instance)
+        except TrackingUnavailable as error:
+            err.print(f"MLflow runs may be left open until the next training: {error}")
 
     def _execute(
         self,
