@@ -18,6 +18,7 @@ from dandelion_pipeline.defs.automation.jobs import (
 from dandelion_pipeline.defs.automation.sensors import sensors
 from dandelion_pipeline.defs.console import console
 from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
+from dandelion_pipeline.defs.mlflow.open_runs import open_runs_sensor
 from dandelion_pipeline.defs.mlflow.tracking import mlflow_tracking
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.executor import one_at_a_time_executor
@@ -43,7 +44,12 @@ defs = dg.Definitions(
     ],
     jobs=[ingestion_job, feedback_job, training_job],
     schedules=schedules(_settings),
-    sensors=[*sensors(_settings), airflow_sensor(_settings), lost_runs_sensor],
+    sensors=[
+        *sensors(_settings),
+        airflow_sensor(_settings),
+        lost_runs_sensor,
+        open_runs_sensor(_settings),
+    ],
     resources={
         "store": _store,
         "tables": TableIOManager(store=_store),

@@ -15,9 +15,9 @@ from dandelion_pipeline.cli.report import err
 from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.assets.training import TrainedModelConfig
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
+from dandelion_pipeline.defs.mlflow.open_runs import close_left_open
 from dandelion_pipeline.defs.mlflow.tracking import (
     MLFLOW_STATUS,
-    close_left_open,
     close_runs,
     ensure_experiment,
 )

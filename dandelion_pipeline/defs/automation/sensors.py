@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 
 from dandelion_pipeline.defs.automation.jobs import ingestion_job
-from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_left_open, close_runs
+from dandelion_pipeline.defs.mlflow.open_runs import OPEN_RUNS_SENSOR
+from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_runs
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.alerts import Alert, alert_of, send
 from dandelion_pipeline.errors import TrackingUnavailable, TransientError
@@ -22,7 +23,6 @@ from dandelion_pipeline.storage.objects.store import StoredObject
 def sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """The sensors. All run unless somebody stops them."""
     closing = [_mlflow_sensor(settings, status) for status in MLFLOW_STATUS]
-    closing.append(_open_runs_sensor(settings))
     return [_landing_sensor(settings), _alert_sensor(settings), *closing]
 
 
@@ -102,29 +102,5 @@ def _mlflow_sensor(settings: Settings, status: dg.DagsterRunStatus) -> dg.Sensor
         for run_id in closed:
             context.log.info(f"MLflow run {run_id} closed as {status.value}")
         return None
-
-    return sensor
-
-
-OPEN_RUNS_SENSOR = "mlflow_open_runs_sensor"
-
-
-def _open_runs_sensor(settings: Settings) -> dg.SensorDefinition:
-    @dg.sensor(
-        name=OPEN_RUNS_SENSOR,
-        minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Closes MLflow runs that were left open because MLflow was away when their "
-        "Dagster run ended.",
-    )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        try:
-            closed, page = close_left_open(settings, context.instance, context.cursor or None)
-        except TrackingUnavailable as error:
-            return dg.SkipReason(str(error))
-        context.update_cursor(page or "")
-        return dg.SkipReason(
-            f"closed the MLflow runs {', '.join(closed)}" if closed else "no run was left open"
-        )
 
     return sensor

@@ -3,7 +3,7 @@
 dagster-mlflow's own hook ends the MLflow run after the step that comes last in the graph,
 whatever became of the others. Here an asset that fails says so at once, and the Dagster
 run's final status has the last word (`close_runs`, called by the run-status sensors and by
-`dandelion run`). What they could not close because MLflow was away, `close_left_open` finds.
+`dandelion run`). What they could not close because MLflow was away, `open_runs` finds.
 
 Training waits for an MLflow that is started anew, as long as MLflow's own client does. Opening
 and closing a run does not, so that publishing waits for nobody.
@@ -23,7 +23,6 @@ import mlflow
 from dagster_mlflow.resources import MlFlow
 from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, Run, RunStatus
-from mlflow.store.entities import PagedList
 
 from dandelion_pipeline.defs.mlflow.timeouts import MlflowWithTimeout, one_try_each
 from dandelion_pipeline.errors import TrackingUnavailable
@@ -34,10 +33,8 @@ EXPERIMENT = "dandelion"
 TIMEOUT_S = 14.0
 """How long opening or closing a run waits for MLflow, all its answers together."""
 
-OPEN_AT_ONCE = 20
-"""MLflow runs that one look for forgotten ones takes in."""
-
-_DAGSTER_RUN = "dagster_run_id"  # the tag that dagster-mlflow sets
+DAGSTER_RUN = "dagster_run_id"
+"""The tag by which dagster-mlflow says whose run it is."""
 
 _TAKEN = frozenset({"RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"})
 """What MLflow says when another process has just made or restored the experiment."""
@@ -185,66 +182,20 @@ def close_runs(settings: Settings, dagster_run_id: str, status: dg.DagsterRunSta
     runs = client.ask(lambda asked: _runs_of(asked, dagster_run_id))
     wrong = [run.info.run_id for run in runs if run.info.status != wanted]
     for run_id in wrong:
-        client.ask(partial(_terminate, run_id=run_id, status=wanted))
+        client.ask(partial(terminate, run_id=run_id, status=wanted))
     return wrong
-
-
-def close_left_open(
-    settings: Settings, instance: dg.DagsterInstance, page: str | None = None
-) -> tuple[list[str], str | None]:
-    """Close MLflow runs that are RUNNING although their Dagster run has ended.
-
-    MLflow was away when they should have been closed, and Dagster tells its sensors of a run's end
-    once. So it is MLflow that is looked through, `OPEN_AT_ONCE` of its open runs at a time. A run
-    of a Dagster that is not this one, or that was deleted here, is left alone.
-
-    Args:
-        settings: where MLflow is.
-        instance: what knows of Dagster's runs.
-        page: what the call before returned.
-
-    Returns:
-        The MLflow runs that were closed, and the next page, None for the first one.
-
-    Raises:
-        TrackingUnavailable: MLflow is not there.
-    """
-    client = MlflowWithTimeout(settings, "closing MLflow runs that were left open", TIMEOUT_S)
-    found = client.ask(lambda asked: _open_runs(asked, page))
-    closed = []
-    for mlflow_run in found:
-        run = instance.get_run_by_id(mlflow_run.data.tags.get(_DAGSTER_RUN, ""))
-        if run is not None and run.status in MLFLOW_STATUS:
-            run_id = mlflow_run.info.run_id
-            status = RunStatus.to_string(MLFLOW_STATUS[run.status])
-            client.ask(partial(_terminate, run_id=run_id, status=status))
-            closed.append(run_id)
-    # What was closed is on no page any more, so the next page would begin too late.
-    return closed, None if closed else found.token or None
-
-
-def _open_runs(client: MlflowClient, page: str | None) -> PagedList[Run]:
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    if experiment is None:
-        return PagedList([], None)
-    return client.search_runs(
-        [experiment.experiment_id],
-        "attributes.status = 'RUNNING'",
-        max_results=OPEN_AT_ONCE,
-        order_by=["attributes.start_time ASC"],
-        page_token=page,
-    )
 
 
 def _runs_of(client: MlflowClient, dagster_run_id: str) -> list[Run]:
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         return []
-    of_the_run = f"tags.{_DAGSTER_RUN} = '{dagster_run_id}'"
+    of_the_run = f"tags.{DAGSTER_RUN} = '{dagster_run_id}'"
     return list(client.search_runs([experiment.experiment_id], of_the_run))
 
 
-def _terminate(client: MlflowClient, run_id: str, status: str) -> None:
+def terminate(client: MlflowClient, run_id: str, status: str) -> None:
+    """End a run, whatever its status is."""
     client.set_terminated(run_id, status)
 
 

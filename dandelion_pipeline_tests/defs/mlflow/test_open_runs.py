@@ -10,13 +10,14 @@ from mlflow import MlflowClient
 
 from dandelion_pipeline.cli.up import _mlflow as mlflow_service
 from dandelion_pipeline.definitions import defs
-from dandelion_pipeline.defs.automation.sensors import OPEN_RUNS_SENSOR, sensors
-from dandelion_pipeline.defs.mlflow.tracking import (
-    EXPERIMENT,
+from dandelion_pipeline.defs.automation.sensors import sensors
+from dandelion_pipeline.defs.mlflow.open_runs import (
     OPEN_AT_ONCE,
+    OPEN_RUNS_SENSOR,
     close_left_open,
-    ensure_experiment,
+    open_runs_sensor,
 )
+from dandelion_pipeline.defs.mlflow.tracking import EXPERIMENT, ensure_experiment
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline_tests.servers.processes import free_port, running
 
@@ -121,7 +122,7 @@ def test_a_server_that_was_away_when_a_run_ended_has_it_closed_once_it_is_back(
             with dg.build_sensor_context(
                 instance=instance, repository_def=defs.get_repository_def()
             ) as context:
-                return by_name[OPEN_RUNS_SENSOR].evaluate_tick(context).skip_message or ""
+                return open_runs_sensor(settings).evaluate_tick(context).skip_message or ""
 
         assert "does not answer" in looked()
         with running(service.command, url=ready, env=service.env):
