@@ -21,7 +21,9 @@ from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
 from dandelion_pipeline.defs.mlflow.open_runs import open_runs_sensor
 from dandelion_pipeline.defs.mlflow.tracking import mlflow_tracking
 from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.runs.check_warnings import warning_sensor
 from dandelion_pipeline.defs.runs.executor import one_at_a_time_executor
+from dandelion_pipeline.defs.runs.health import health_sensor
 from dandelion_pipeline.defs.runs.lost_runs import lost_runs_sensor
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.records.tables import give_memory_back
@@ -49,6 +51,8 @@ defs = dg.Definitions(
         airflow_sensor(_settings),
         lost_runs_sensor,
         open_runs_sensor(_settings),
+        warning_sensor(_settings),
+        health_sensor(_settings),
     ],
     resources={
         "store": _store,

@@ -1,8 +1,8 @@
 """`dandelion`, forked from a process that has imported everything, and killed between two steps.
 
 Importing Dagster and torch takes seconds, which a test of many commands cannot spend on each. Nor
-can it train for each: the first training is a real one of two epochs, and later ones take its
-network. What is killed here are the steps around it; `training.test_checkpoints` kills trainings.
+can it train for each: the first training is a real one, and later ones take its network. What is
+killed here are the steps around it; `training.test_checkpoints` kills trainings.
 """
 
 import json
@@ -97,8 +97,14 @@ def _serve(log: Path) -> None:
             sys.argv = ["dandelion", *asked["arguments"]]
             if asked["kill"]:
                 _lie_in_wait(Kill(**asked["kill"]))
-            main()
-            return
+            code = 0
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # threads of the libraries that were imported before the fork are gone
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         sys.stdout.write(json.dumps({"code": code, "began": began}) + "\n")
@@ -112,14 +118,16 @@ def _train_once() -> None:
     from dandelion_pipeline.dataset.dataset import DatasetInfo  # noqa: PLC0415
     from dandelion_pipeline.defs.assets import training  # noqa: PLC0415
     from dandelion_pipeline.defs.io_managers import read_trained_model  # noqa: PLC0415
-    from dandelion_pipeline.release.garbage_collection import known_versions  # noqa: PLC0415
+    from dandelion_pipeline.release.manifest import TRAINING_FILE  # noqa: PLC0415
+    from dandelion_pipeline.storage import layout  # noqa: PLC0415
     from dandelion_pipeline.storage.objects.store import Store  # noqa: PLC0415
     from dandelion_pipeline.training.fit import TrainedModel, TrainingConfig, fit  # noqa: PLC0415
 
     def fitted(
         store: Store, dataset: pa.Table, knobs: TrainingConfig, *on: Callable[..., None]
     ) -> TrainedModel:
-        versions = known_versions(store)
+        keys = [found.key.split("/") for found in store.list_objects(layout.MODELS)]
+        versions = [key[1] for key in keys if key[2:] == [TRAINING_FILE]]
         if not versions:
             return fit(store, dataset, knobs, *on)
         earlier, info = read_trained_model(store, min(versions)), DatasetInfo.of(dataset)
@@ -130,7 +138,7 @@ def _train_once() -> None:
         )
 
     training.fit = fitted  # type: ignore[attr-defined]
-    config._PRESETS[config.Preset.SAMPLE] |= {"epochs": 2}
+    config._PRESETS[config.Preset.SAMPLE] |= {"epochs": 16, "batch_size": 8}
 
 
 def _lie_in_wait(kill: Kill) -> None:
