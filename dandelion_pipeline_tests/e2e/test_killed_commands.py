@@ -143,9 +143,12 @@ def test_a_command_that_was_killed_strands_nothing_and_the_next_one_goes_on(
         assert ended.code == 0, ended.said
         waited.append(began_to_work(ended))
         assert_nothing_is_lost_or_twice(place)
-    figure = (
-        f"{sum(hits.values())} kills ({dict(hits)}); the next command began its first step after "
+        print(figure(hits, waited), flush=True)  # noqa: T201  for `-s`
+    record_property("figure", figure(hits, waited))
+
+
+def figure(hits: Counter[str], waited: list[float]) -> str:
+    return (
+        f"{hits.total()} kills ({dict(hits)}); the next command began its first step after "
         f"{sorted(waited)[len(waited) // 2]:.1f} s (half of them), {max(waited):.1f} s at most"
     )
-    record_property("figure", figure)
-    print(figure)  # noqa: T201  for `-s`
