@@ -151,11 +151,12 @@ class Pipeline:
     ) -> dg.JobExecutionResult:
         """Execute a job as the queue would, with its executor, which waits for its pools."""
         definition = defs.resolve_job_def(job)
+        chosen = dg.RunConfig(dict(ops or {}), loggers={"console": {}})
         day = {"dagster/partition": partition_key} if partition_key else {}
         run = self._instance.create_run_for_job(
             definition,
             run_id=run_id,
-            run_config=dg.RunConfig(dict(ops or {}), loggers={"console": {}}).to_config_dict(),
+            run_config=chosen.to_config_dict(),  # type: ignore[no-untyped-call]
             tags={**definition.run_tags, **day, PROCESS_TAG: this_process(), **NO_RETRY},
         )
         term = signal.getsignal(signal.SIGTERM)  # Dagster leaves SIGINT's handler in its place

@@ -121,10 +121,10 @@ def _train_once() -> None:
     from dandelion_pipeline.release.manifest import TRAINING_FILE  # noqa: PLC0415
     from dandelion_pipeline.storage import layout  # noqa: PLC0415
     from dandelion_pipeline.storage.objects.store import Store  # noqa: PLC0415
-    from dandelion_pipeline.training.fit import TrainedModel, TrainingConfig, fit  # noqa: PLC0415
+    from dandelion_pipeline.training.fit import TrainedModel, fit  # noqa: PLC0415
 
     def fitted(
-        store: Store, dataset: pa.Table, knobs: TrainingConfig, *on: Callable[..., None]
+        store: Store, dataset: pa.Table, knobs: config.TrainingConfig, *on: Callable[..., None]
     ) -> TrainedModel:
         keys = [found.key.split("/") for found in store.list_objects(layout.MODELS)]
         versions = [key[1] for key in keys if key[2:] == [TRAINING_FILE]]
@@ -137,7 +137,7 @@ def _train_once() -> None:
             earlier, record=earlier.record.model_copy(update={"version": version, "data": data})
         )
 
-    training.fit = fitted  # type: ignore[attr-defined]
+    training.fit = fitted  # type: ignore[assignment,attr-defined]
     config._PRESETS[config.Preset.SAMPLE] |= {"epochs": 16, "batch_size": 8}
 
 
@@ -154,7 +154,7 @@ def _lie_in_wait(kill: Kill) -> None:
         if fatal and kill.moment == KILL_AFTER_IT_IS_KNOWN:
             os.kill(os.getpid(), signal.Signals(kill.number))
 
-    dg.DagsterInstance.handle_new_event = killing  # type: ignore[method-assign]
+    dg.DagsterInstance.handle_new_event = killing  # type: ignore[assignment,method-assign]
 
 
 if __name__ == "__main__":

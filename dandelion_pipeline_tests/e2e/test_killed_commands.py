@@ -13,7 +13,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from mlflow import MlflowClient
 
+from dandelion_pipeline.defs.mlflow.tracking import EXPERIMENT
 from dandelion_pipeline.images.sample.photos import SampleSpec
 from dandelion_pipeline.ingest.sources import open_source
 from dandelion_pipeline.release import log
@@ -48,6 +50,7 @@ class Place:
     def __init__(self, folder: Path, commands: Commands) -> None:
         self.photos = folder / "photos"
         self.store = open_store((folder / "home" / "store").as_uri())
+        self.tracking = f"sqlite:///{folder / 'home' / 'mlflow.db'}"
         self.commands = commands
 
         self.number = 0
@@ -111,8 +114,15 @@ def began_to_work(ended: Ended) -> float:
 
 
 def assert_nothing_is_lost_or_twice(place: Place) -> None:
-    """All photos are in each table once, in the live model's data, and no run is under way."""
+    """All photos are in each table once and in the live model's data; no run is under way."""
     assert unfinished() == []
+    with dg.DagsterInstance.get() as instance:
+        assert instance.event_log_storage.get_concurrency_run_ids() == set()
+    client = MlflowClient(place.tracking)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment
+    ended = client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in ended} <= {"FINISHED", "FAILED", "KILLED"}
     number = place.number
     for asset in ("raw_images", "clean_images"):
         times = Counter(row["sha256"] for row in place.rows(asset))

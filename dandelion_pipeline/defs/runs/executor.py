@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import dagster as dg
+from dagster._core.definitions.executor_definition import IN_PROC_CONFIG
 from dagster._core.errors import raise_execution_interrupts
 from dagster._core.events import DagsterEvent
 from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -47,7 +48,7 @@ class OneAtATimeExecutor(InProcessExecutor):
                 free_slots(instance, run.run_id)
 
 
-@dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema)
+@dg.executor(name="in_process", config_schema=IN_PROC_CONFIG)
 def one_at_a_time_executor(context: InitExecutorContext) -> OneAtATimeExecutor:
     """A process for each step gains nothing here."""
     create = dg.in_process_executor.executor_creation_fn

@@ -99,8 +99,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
         if run is not None and process is not None and process.is_running:
             self._instance.report_run_canceling(run)
             return ask_to_stop(process)
-        stopped: bool = super().terminate(run_id)
-        return stopped
+        return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
 
 
 def _look(server: Mapping[str, Any], run_id: str) -> Seen:

@@ -89,7 +89,8 @@ def _claim(instance: dg.DagsterInstance, run_id: str, pool: str, priority: int) 
         storage.initialize_concurrency_limit_to_default(pool)
     elif limit is None:  # nobody has limited it
         return True
-    return storage.claim_concurrency_slot(pool, run_id, _CLAIM, priority).is_claimed
+    claim = storage.claim_concurrency_slot(pool, run_id, _CLAIM, priority)
+    return bool(claim.is_claimed)
 
 
 def _is_int(text: str) -> bool:

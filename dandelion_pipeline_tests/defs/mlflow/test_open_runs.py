@@ -45,7 +45,7 @@ def begin(embedded: Settings, instance: dg.DagsterInstance) -> Begin:
         if status is not None:
             instance.add_run(run)
         made = client.create_run(experiment.experiment_id, tags={"dagster_run_id": run.run_id})
-        return made.info.run_id
+        return str(made.info.run_id)
 
     return opened
 
