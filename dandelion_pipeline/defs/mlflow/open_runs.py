@@ -22,7 +22,7 @@ from dandelion_pipeline.defs.mlflow.tracking import (
 from dandelion_pipeline.errors import TrackingUnavailable
 from dandelion_pipeline.settings import Settings
 
-OPEN_RUNS_SENSOR = "mlflow_open_runs_sensor"
+OPEN_RUNS_SENSOR = "open_mlflow_runs_sensor"
 
 OPEN_AT_ONCE = 20
 """MLflow runs that one look takes in."""

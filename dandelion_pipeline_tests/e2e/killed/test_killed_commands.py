@@ -23,7 +23,7 @@ from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.records.tables import read_table
 from dandelion_pipeline_tests.e2e.conftest import clean_env
-from dandelion_pipeline_tests.e2e.forked_commands import (
+from dandelion_pipeline_tests.e2e.killed.forked_commands import (
     KILL_AFTER_IT_IS_KNOWN,
     KILL_BEFORE_IT_IS_KNOWN,
     Commands,
