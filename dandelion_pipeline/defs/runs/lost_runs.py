@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from dandelion_pipeline.defs.automation.jobs import feedback_job, ingestion_job, training_job
+from dandelion_pipeline.ingest.landing import is_ingested
 
 GIVEN_UP = "Failed to retry run"  # what Dagster's daemon notes on the run
 WITHIN = timedelta(days=1)
@@ -72,8 +73,8 @@ def _misfit(run: dg.DagsterRun, job: dg.JobDefinition) -> str | None:
         return "it was of some steps of its job alone: start it by hand"
     if run.asset_selection and not run.asset_selection <= job.asset_layer.selected_asset_keys:
         return "it was of assets that its job has no more"
-    days, day = job.partitions_def, run.tags.get(_PARTITION)
-    if (days is None) is not (day is None) or (days and day and not days.has_partition_key(day)):
+    day = run.tags.get(_PARTITION)
+    if (job.partitions_def is None) is not (day is None) or (day and not is_ingested(day)):
         return f"its job has no partition {day}"
     try:
         dg.validate_run_config(job, run.run_config)
