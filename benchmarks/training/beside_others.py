@@ -67,7 +67,8 @@ class Loop:
 def busy_cores() -> Iterator[None]:
     """Each core is used by a process that never waits."""
     command = [sys.executable, "-c", BUSY]
-    processes = [subprocess.Popen(command) for _ in range(torch.get_num_threads())]
+    cores = range(torch.get_num_threads())
+    processes = [subprocess.Popen(command) for _ in cores]  # noqa: S603  ours
     try:
         time.sleep(2)
         yield
@@ -80,8 +81,8 @@ def busy_cores() -> Iterator[None]:
 @contextmanager
 def fixed_threads() -> Iterator[None]:
     """The loop does not adapt."""
-    adapt = Threads.adapt
-    Threads.adapt = lambda self: None  # type: ignore[method-assign]
+    adapt, most = Threads.adapt, torch.get_num_threads()
+    Threads.adapt = lambda self: torch.set_num_threads(most)  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -100,10 +101,8 @@ def main(size: int, steps: int) -> None:
             with fixed_threads():
                 measured["with fixed threads"].append(loop.cost())
         loop.cost()  # until it has seen that the cores are free again
-    title = f"ResNet18, {size} px, batches of {BATCH}, {loop.precision}, {torch.get_num_threads()} "
-    table = Table(
-        "", "s a step", "processor", "by the clock", "by processor", title=title + "threads"
-    )
+    table = Table("", "s a step", "processor", "by the clock", "by processor")
+    table.title = f"ResNet18, {size} px, batches of {BATCH}, {loop.precision}"
     alone = median(measured["alone"])
     for name, costs in measured.items():
         cost = median(costs)

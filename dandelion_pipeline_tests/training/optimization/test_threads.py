@@ -87,9 +87,8 @@ def test_only_kernels_that_spin_give_way_to_others_and_outside_all_threads_are_b
 ) -> None:
     looks = iter([Usage(0, 0, -10), Usage(100, 0, 0)])  # ten cores are busy
     monkeypatch.setattr(threads.Usage, "now", lambda: next(looks))
-    with pytest.raises(KeyboardInterrupt), Threads(arithmetic):
+    with Threads(arithmetic):
         assert torch.get_num_threads() == inside
-        raise KeyboardInterrupt
     assert torch.get_num_threads() == 2
 
 
