@@ -15,7 +15,7 @@ from dandelion_pipeline.defs.assets.release import published_model
 from dandelion_pipeline.defs.assets.training import evaluation, trained_model
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.errors import DatasetError, SettingsError, TransientError
-from dandelion_pipeline.gate.judged import judged
+from dandelion_pipeline.gate.judged import Judged, judged
 from dandelion_pipeline.ingest.feedback import waiting_feedback
 from dandelion_pipeline.ingest.intake import waiting_days
 from dandelion_pipeline.ingest.landing import is_ingested
@@ -80,13 +80,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         opened = store.open()
         try:
-            chosen = configuration(opened)
-            data = preview_dataset(opened, settings.split_salt, chosen.dataset_limits)
-            since = gate_since(opened)
-            found = {
-                model: judged(opened, data.hash, chosen.training_of(model), since)
-                for model in chosen.models
-            }
+            found = _judged_before(opened, settings.split_salt)
         except (DatasetError, TransientError) as error:
             yield dg.SkipReason(str(error))
             return
@@ -99,6 +93,19 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             context.log.info(decided)
 
     return [daily_ingestion_schedule, daily_feedback_schedule, weekly_training_schedule]
+
+
+def _judged_before(store: Store, salt: str) -> dict[Model, Judged | None]:
+    """What was decided of each model that the store's photos and configuration make now.
+
+    Raises:
+        DatasetError: the photos do not make a data set.
+    """
+    chosen, since = configuration(store), gate_since(store)
+    data = preview_dataset(store, salt, chosen.dataset_limits)
+    return {
+        model: judged(store, data.hash, chosen.training_of(model), since) for model in chosen.models
+    }
 
 
 def _day_by_day(
