@@ -133,7 +133,7 @@ def _made(
     found = [judged(store, dataset.hash, config, since) for config in configs]
     before = [one for one in found if one is not None]
     for one in before:
-        say("trained_model", f"{one} (make run RETRAIN=1 makes it again)")
+        say("trained_model", f"training skipped: {one} (make run RETRAIN=1 makes it again)")
     left = [config for config, one in zip(configs, found, strict=True) if one is None]
     if not left:
         _require_no_refusal(before)
