@@ -101,7 +101,7 @@ def _compare(client: Client, prediction: Prediction, photo: Photo) -> None:
     if similar is None:
         return
     about = gettext("The training photos that it resembles most, by what the model sees in them.")
-    headings.section(gettext("Nearest neighbours"), about)
+    headings.subsection(gettext("Nearest neighbours"), about)
     st.html(tables.similar_table(similar))
     st.html(cards.caption(notices.neighbours(similar, prediction.label)))
 
