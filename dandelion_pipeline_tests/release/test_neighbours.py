@@ -1,13 +1,16 @@
 """A file of a bundle with the training photos that an answer can be compared with."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from safetensors.numpy import save
 
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.release.neighbours import Neighbours
 
-PARTS = {
+PARTS: dict[str, npt.NDArray[Any]] = {
     "features": np.eye(3, 5, dtype=np.float16),
     "labels": np.array([0, 1, 1], np.int32),
     "sha256": np.zeros((3, 32), np.uint8),

@@ -200,13 +200,15 @@ class Engine:
             raise _unusable(bundle, f"its inputs are {inputs}")
         if outputs[:1] != [("logits", "float32", [None, classes])]:
             raise _unusable(bundle, f"its outputs are {outputs} for {classes} classes")
-        names = tuple(name for name, *_ in outputs)
-        widths = [shape[-1] or 0 for _, _, shape in outputs[1:]]
-        for name, part, width in (
-            (OOD_FILE, self._distribution and self._distribution.means, sum(widths)),
-            (NEIGHBOURS_FILE, self.neighbours and self.neighbours.features, sum(widths[:1])),
-        ):
-            if part is not None and (names != _ALL or part.shape[1] != width):
+        named = tuple(name for name, *_ in outputs) == _ALL
+        widths = [(shape[-1] if shape else 0) or 0 for _, _, shape in outputs[1:]]
+        known: dict[str, tuple[int, int]] = {}
+        if self._distribution is not None:
+            known[OOD_FILE] = self._distribution.means.shape[1], sum(widths)
+        if self.neighbours is not None:
+            known[NEIGHBOURS_FILE] = self.neighbours.features.shape[1], sum(widths[:1])
+        for name, (width, wanted) in known.items():
+            if not named or width != wanted:
                 raise _unusable(bundle, f"its {name} is of other features than {outputs[1:]}")
 
     def _check_answer(self, bundle: Bundle) -> None:
