@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -39,10 +38,6 @@ class Settings(BaseSettings):
 
     train_cron: str = "0 3 * * 1"
     """When a model is made of what came in since the last (cron)."""
-
-    model: Literal["both", "transfer", "resnet18"] = "both"
-    """What is trained: a head on a pretrained network, a ResNet18, or the one and then the other
-    as its challenger."""
 
     timezone: str = "UTC"
     """The time zone of both, such as ``Europe/Berlin``. Landing days are UTC days always."""

@@ -20,10 +20,10 @@ from dandelion_pipeline.gate.gate import (
     CALIBRATED,
     Challenger,
     Champion,
-    GateLimits,
     decide,
     surely_better,
 )
+from dandelion_pipeline.gate.limits import GateLimits
 from dandelion_pipeline.statistics.calibration import (
     error_by_chance,
     expected_calibration_error,

@@ -10,7 +10,7 @@ import warnings
 
 import typer
 
-from dandelion_pipeline.cli import embeddings, releases
+from dandelion_pipeline.cli import configuration, embeddings, releases
 from dandelion_pipeline.cli.boundary import explained, wants_traceback
 from dandelion_pipeline.cli.images import classes, conflicts, reviews
 from dandelion_pipeline.cli.images import commands as images
@@ -37,6 +37,7 @@ for command in (reviews.suspects, reviews.relabel, reviews.drop, reviews.keep, r
 images.app.command("accept")(reviews.accept_day)
 images.app.command()(conflicts.conflicts)
 app.add_typer(classes.app, name="classes")
+app.add_typer(configuration.app, name="config")
 app.add_typer(images.app, name="images")
 app.add_typer(embeddings.app, name="embeddings")
 app.add_typer(releases.app, name="releases")

@@ -1,7 +1,6 @@
 """`dandelion run`: photos in, a published model out."""
 
 import time
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,10 +20,11 @@ from dandelion_pipeline.cli.images.commands import (
 from dandelion_pipeline.cli.report import out, say, show_models
 from dandelion_pipeline.cli.stop_signals import stopped_like_ctrl_c
 from dandelion_pipeline.cli.store.choice import S3PortOption, StoreOption, chosen_store
+from dandelion_pipeline.configuration.document import Configuration
+from dandelion_pipeline.configuration.history import gate_since, in_force
 from dandelion_pipeline.dataset.dataset import FEWEST_CLASSES, SMALLEST_CLASS
 from dandelion_pipeline.dataset.reviewed import known_classes, preview_dataset
 from dandelion_pipeline.errors import (
-    BundleError,
     CheckFailed,
     DatasetError,
     Interrupted,
@@ -33,6 +33,7 @@ from dandelion_pipeline.errors import (
     SettingsError,
     SourceError,
 )
+from dandelion_pipeline.gate.judged import Judged, judged
 from dandelion_pipeline.ingest.imports import last_import
 from dandelion_pipeline.ingest.intake import REJECTED, intake_rows, waiting_days
 from dandelion_pipeline.ingest.landing import FIRST_DAY, ImportSummary, is_ingested, today
@@ -40,25 +41,15 @@ from dandelion_pipeline.ingest.source_address import source_address
 from dandelion_pipeline.ingest.sources import PhotoSource
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
-from dandelion_pipeline.release.garbage_collection import known_versions
+from dandelion_pipeline.release.live import live_model
 from dandelion_pipeline.release.manifest import Manifest
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.training.config import Model, Preset, TrainingConfig, models_of
+from dandelion_pipeline.training.config import Model, ModelChoice, Preset, TrainingConfig
 
 if TYPE_CHECKING:
     from dandelion_pipeline.cli.pipeline import Pipeline
-
-
-class ModelChoice(StrEnum):
-    """What is trained."""
-
-    BOTH = "both"
-    """A head on a pretrained network first, and then a ResNet18 as its challenger."""
-
-    TRANSFER = "transfer"
-    RESNET18 = "resnet18"
 
 
 def run(
@@ -67,13 +58,17 @@ def run(
     preset: Annotated[
         Preset | None,
         typer.Option(
-            help="How long the ResNet18 is trained. Default: best; for the generated sample, "
-            "sample. Without --model, fast trains the transfer model alone."
+            help="How long the ResNet18 is trained, with all of its knobs. Default: what "
+            "`dandelion config` says, else best; for the generated sample, sample. Without "
+            "--model, fast trains the transfer model alone."
         ),
     ] = None,
     model: Annotated[
         ModelChoice | None,
-        typer.Option(help="Default: both; for the generated sample, resnet18."),
+        typer.Option(
+            help="Default: what `dandelion config` says, else both; for the generated sample, "
+            "resnet18."
+        ),
     ] = None,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train even if nothing changed.")
@@ -127,25 +122,51 @@ def _made(
         _check_accepted(store, source, brought)
         raise
     _check_accepted(store, source, brought)
-    dataset = preview_dataset(store, settings.split_salt)
-    model = model or usual_model(preset, is_sample=dataset.is_sample)
-    resnet18 = TrainingConfig.of(preset or (Preset.SAMPLE if dataset.is_sample else Preset.BEST))
-    configs = [
-        resnet18 if one is Model.RESNET18 else TrainingConfig(model=one)
-        for one in models_of(model or settings.model)
-    ]
+    configured = in_force(store)
+    if configured is not None:
+        say("configuration", configured.in_words)
+    chosen = configured.configuration if configured else Configuration()
+    dataset = preview_dataset(store, settings.split_salt, chosen.dataset_limits)
+    configs = trainings(chosen, preset, model, is_sample=dataset.is_sample)
     if retrain:
         return _trained(store, pipeline, configs)
-    live = next(filter(None, (_same_as_live(store, dataset.hash, c) for c in configs)), None)
-    if live is None:
-        return _trained(store, pipeline, configs)
-    # A run that was stopped half-way may have left the challenger out.
-    left = [c for c in configs if not _was_made(store, dataset.hash, c)]
-    return [live, *(_trained(store, pipeline, left) if left else [])]
+    since = gate_since(store)
+    found = [judged(store, dataset.hash, config, since) for config in configs]
+    before = [one for one in found if one is not None]
+    for one in before:
+        say("trained_model", f"training skipped: {one} (make run RETRAIN=1 makes it again)")
+    left = [config for config, one in zip(configs, found, strict=True) if one is None]
+    if not left:
+        _require_no_refusal(before)
+    made = _live_or(store, before) if before else []
+    return [*made, *_trained(store, pipeline, left)] if left else made
+
+
+def trainings(
+    chosen: Configuration, preset: Preset | None, model: ModelChoice | None, *, is_sample: bool
+) -> list[TrainingConfig]:
+    """What is trained, in that order.
+
+    Args:
+        chosen: what the store's configuration says.
+        preset: what somebody wants this time; in place of what is configured of the ResNet18.
+        model: what somebody wants this time.
+        is_sample: whether the photos were generated: then, where nobody says otherwise, it is
+            the smallest training.
+    """
+    if is_sample and not chosen.training:
+        preset = preset or Preset.SAMPLE
+    if model is None:
+        usual = usual_model(preset, is_sample=is_sample and not chosen.training)
+        model = usual or chosen.model
+    of = {one: chosen.training_of(one) for one in model.models}
+    if preset is not None and Model.RESNET18 in of:
+        of[Model.RESNET18] = TrainingConfig.of(preset)
+    return list(of.values())
 
 
 def usual_model(preset: Preset | None, *, is_sample: bool) -> ModelChoice | None:
-    """What is trained if nobody says which model; None for what the settings say."""
+    """What is trained if nobody says which model; None for what the configuration says."""
     if preset is Preset.FAST:
         return ModelChoice.TRANSFER
     return ModelChoice.RESNET18 if is_sample or preset is Preset.SAMPLE else None
@@ -168,6 +189,28 @@ def _trained(store: Store, pipeline: "Pipeline", configs: list[TrainingConfig]) 
     if refused is not None and not made:
         raise refused
     return made
+
+
+def _require_no_refusal(before: list[Judged]) -> None:
+    """Of photos whose models the gate refused, the same command says the same again.
+
+    Raises:
+        ModelRefused: it was against all of them.
+    """
+    if all(one.refused for one in before):
+        raise ModelRefused(
+            "these photos",
+            "; ".join(str(one) for one in before),
+            "What was live stays live. Add photos, change the configuration, or publish one all "
+            f"the same: `dandelion releases promote {before[-1].manifest.version} --force "
+            "--reason …`",
+        )
+
+
+def _live_or(store: Store, before: list[Judged]) -> list[Manifest]:
+    """The live model; one that is not made again in its place, if it cannot be read."""
+    live = live_model(store)
+    return [live.bundle.manifest if live and live.bundle else before[-1].manifest]
 
 
 def _ingest(pipeline: "Pipeline", waiting: list[str]) -> None:
@@ -251,39 +294,3 @@ def _check_accepted(
             f"not one of them is a photo; the first, {mine[0]['name']}: {mine[0]['detail']}",
             "Give a folder of photos; nothing was trained, and the live model stays as it is",
         )
-
-
-def _same_as_live(store: Store, data_hash: str, config: TrainingConfig) -> Manifest | None:
-    """The live model's manifest if training again would only repeat it."""
-    release = log.live_or_none(store)
-    if release is None:
-        return None
-    try:
-        manifest = open_bundle(store, release.version, release.manifest_sha256).manifest
-    except BundleError:  # nothing to compare with; the gate says so when the new model is made
-        return None
-    if not _is_of(manifest, data_hash, config):
-        return None
-    say(
-        "trained_model",
-        f"data set and configuration are those of {manifest.version}: training skipped "
-        "(make run RETRAIN=1 trains again)",
-    )
-    return manifest
-
-
-def _was_made(store: Store, data_hash: str, config: TrainingConfig) -> bool:
-    """Whether a model of this data and configuration was finished, whatever the gate said of it."""
-    for version in known_versions(store):
-        try:
-            manifest = open_bundle(store, version).manifest
-        except BundleError:
-            continue
-        if _is_of(manifest, data_hash, config):
-            return True
-    return False
-
-
-def _is_of(manifest: Manifest, data_hash: str, config: TrainingConfig) -> bool:
-    knobs = {name: manifest.training.get(name) for name in config.model_dump()}
-    return manifest.data.hash == data_hash and knobs == config.model_dump()

@@ -33,7 +33,6 @@ from dandelion_pipeline.dataset.splits.strata import (
     VALIDATION,
 )
 from dandelion_pipeline.storage.objects.store import sha256_hex
-from dandelion_pipeline.storage.records.tables import parquet_bytes
 
 __all__ = [
     "FEWEST_CLASSES",
@@ -238,7 +237,7 @@ class _Draft:
         )
         conflicts = label_conflicts(self._not_generated())
         info = DatasetInfo(
-            hash=sha256_hex(parquet_bytes(table.select(["sha256", "label", "split"]))),
+            hash=_content_hash(table),
             classes=sorted(set(table["label"].to_pylist())),
             is_sample=only_samples(self.table),
             counts=_counts(table),
@@ -269,6 +268,12 @@ class _Draft:
     def _not_generated(self) -> pa.Table:
         generated = pa.array([reason == GENERATED for reason in self.reasons], pa.bool_())
         return self.table.filter(pc.invert(generated))
+
+
+def _content_hash(used: pa.Table) -> str:
+    """Of what is in the rows, whatever wrote the file: an update of a library changes nothing."""
+    rows = zip(*(used[name].to_pylist() for name in ("sha256", "label", "split")), strict=True)
+    return sha256_hex("\n".join(map(json.dumps, rows)).encode())
 
 
 def count(number: int, what: str) -> str:

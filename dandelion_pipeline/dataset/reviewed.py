@@ -69,12 +69,17 @@ def known_classes(store: Store) -> set[str]:
     return labels or {name_now(label, decided) for label in real_labels(store)}
 
 
-def preview_dataset(store: Store, salt: str) -> DatasetInfo:
+def preview_dataset(store: Store, salt: str, limits: DatasetLimits) -> DatasetInfo:
     """What the data set of all clean photos would be, without writing anything.
+
+    Args:
+        store: where the photos are kept.
+        salt: `DANDELION_SPLIT_SALT`.
+        limits: what the data set has to be like.
 
     Raises:
         DatasetError: the photos do not make a data set.
     """
-    made = previewed(store, all_photos(store), salt, DatasetLimits())
+    made = previewed(store, all_photos(store), salt, limits)
     require(made.findings)
     return made.dataset.info

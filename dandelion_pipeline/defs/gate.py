@@ -5,7 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from dandelion_pipeline.gate.gate import GATE_CHECKS, GateLimits
+from dandelion_pipeline.gate.gate import GATE_CHECKS
+from dandelion_pipeline.gate.limits import GateLimits
 from dandelion_pipeline.release.decision import Criterion, Decision
 
 

@@ -26,10 +26,10 @@ from dandelion_pipeline.gate.gate import (
     USEFUL,
     Challenger,
     Champion,
-    GateLimits,
     decide,
     surely_better,
 )
+from dandelion_pipeline.gate.limits import GateLimits
 from dandelion_pipeline.release.decision import Criterion
 from dandelion_pipeline.statistics.calibration import (
     error_by_chance,

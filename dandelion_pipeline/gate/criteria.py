@@ -11,10 +11,10 @@ from dandelion_pipeline.gate.contest import (
     Challenger,
     Champion,
     Changes,
-    GateLimits,
     Pairs,
     Recall,
 )
+from dandelion_pipeline.gate.limits import GateLimits
 from dandelion_pipeline.release.decision import Criterion
 from dandelion_pipeline.statistics.exact_tests import (
     chance_of_guessing,

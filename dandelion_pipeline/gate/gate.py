@@ -4,7 +4,7 @@ Pure decisions on figures, which come from `comparison`. What is surely wrong
 stops a model; what may be luck is a warning (docs/adr/0042).
 """
 
-from dandelion_pipeline.gate.contest import Challenger, Champion, Changes, GateLimits
+from dandelion_pipeline.gate.contest import Challenger, Champion, Changes
 from dandelion_pipeline.gate.criteria import (
     CALIBRATED,
     NOT_SAMPLE,
@@ -20,6 +20,7 @@ from dandelion_pipeline.gate.criteria import (
     useful,
     without_figures,
 )
+from dandelion_pipeline.gate.limits import GateLimits
 from dandelion_pipeline.release.decision import Criterion
 from dandelion_pipeline.statistics.exact_tests import probability_of_loss
 
@@ -32,7 +33,6 @@ __all__ = [
     "USEFUL",
     "Challenger",
     "Champion",
-    "GateLimits",
     "decide",
     "surely_better",
 ]

@@ -10,7 +10,7 @@ from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.evaluation.card import with_card
 from dandelion_pipeline.evaluation.scores import champion_version, measure_both, score
 from dandelion_pipeline.gate.comparison import compare
-from dandelion_pipeline.gate.gate import GateLimits
+from dandelion_pipeline.gate.limits import GateLimits
 from dandelion_pipeline.release.bundle import Bundle, digests, finish, open_bundle
 from dandelion_pipeline.release.decision import Decision, decision_of, record
 from dandelion_pipeline.release.manifest import Manifest

@@ -27,12 +27,3 @@ def live_model(store: Store) -> Live | None:
     except BundleError as error:
         return Live(release.version, None, f"{error.what}: {error.why}")
     return Live(release.version, bundle)
-
-
-def live_bundle(store: Store) -> Bundle | None:
-    """The bundle of the live model; None if no model is live, or the live one is damaged.
-
-    Whoever only looks at the live model goes on without it; publishing tells people.
-    """
-    live = live_model(store)
-    return live.bundle if live else None

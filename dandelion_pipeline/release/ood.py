@@ -138,10 +138,11 @@ def joined(features: Floats32, early: Floats32) -> Floats32:
     Returns:
         Shape ``(N, a + b)``.
     """
-    return np.concatenate([_unit_length(features), _unit_length(early)], axis=1)
+    return np.concatenate([unit_length(features), unit_length(early)], axis=1)
 
 
-def _unit_length(features: Floats32) -> Floats32:
+def unit_length(features: Floats32) -> Floats32:
+    """Each row divided by its length; a row of zeros stays as it is. Shape ``(N, features)``."""
     numbers = np.asarray(features, np.float32)
     lengths = np.sqrt(np.square(numbers).sum(axis=1, keepdims=True) + _TINY)
     return np.asarray(numbers / lengths, np.float32)

@@ -17,6 +17,8 @@ ACCEPTED_DAYS = "accepted-days/"
 SPLITS = "splits/"
 REPORTS = "reports/"
 CHECKPOINTS = "checkpoints/"
+CONFIGURATIONS = "configurations/"
+WEIGHTS = "weights/"
 PREDICTIONS = "predictions/"
 FEEDBACK = "feedback/"
 FEEDBACK_NAME = "feedback-"
@@ -34,6 +36,8 @@ OURS = (
     SPLITS,
     REPORTS,
     CHECKPOINTS,
+    CONFIGURATIONS,
+    WEIGHTS,
 )
 """What nobody but this product writes below; people and Airflow write the landing folders."""
 
@@ -172,6 +176,16 @@ def report(snapshot: str) -> str:
 def checkpoint(training: str) -> str:
     """The key of a training that is under way, by the hash of its data and configuration."""
     return f"{CHECKPOINTS}{training}.safetensors"
+
+
+def configuration(number: int) -> str:
+    """The key of a person's decision about the configuration."""
+    return f"{CONFIGURATIONS}{number:08d}.json"
+
+
+def weights(sha256: str) -> str:
+    """The key of weights that somebody gave for trainings to begin with, by their SHA-256."""
+    return f"{WEIGHTS}{sha256}.safetensors"
 
 
 def predictions_day(day: str) -> str:

@@ -38,9 +38,19 @@ class Model(StrEnum):
     """A head on a pretrained backbone, and its last stages (`training.transfer`): seconds."""
 
 
-def models_of(choice: str) -> list[Model]:
-    """The models that the setting ``model`` names, in the order in which they are trained."""
-    return [Model.TRANSFER, Model.RESNET18] if choice == "both" else [Model(choice)]
+class ModelChoice(StrEnum):
+    """Which of them."""
+
+    BOTH = "both"
+    """A head on a pretrained network first, and then a ResNet18 as its challenger."""
+
+    TRANSFER = "transfer"
+    RESNET18 = "resnet18"
+
+    @property
+    def models(self) -> list[Model]:
+        """They, in the order in which they are trained."""
+        return [Model.TRANSFER, Model.RESNET18] if self is ModelChoice.BOTH else [Model(self)]
 
 
 class Precision(StrEnum):

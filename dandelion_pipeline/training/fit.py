@@ -30,6 +30,7 @@ from dandelion_pipeline.storage.records.tables import parquet_bytes
 from dandelion_pipeline.training.checkpoints import Checkpoint
 from dandelion_pipeline.training.choices import Choices
 from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.export.neighbours import with_neighbours
 from dandelion_pipeline.training.export.onnx_graphs import (
     Exported,
     compared_training_photos,
@@ -107,7 +108,8 @@ class TrainedModel:
 
     record: TrainingRecord
     files: Mapping[str, bytes]
-    """Two graphs, the weights and the golden examples, as `onnx_graphs.export` makes them."""
+    """Two graphs, the weights, the golden examples and what is known of the training photos, as
+    `onnx_graphs.export` and `neighbours.with_neighbours` make them."""
 
     @property
     def onnx(self) -> bytes:
@@ -185,6 +187,7 @@ def fit(
         some = rows.slice(0, compared_training_photos(len(validation.labels)))
         compared = load_prepared(store, some, info.classes, config.preprocessing)
         exported = export(network, config.preprocessing, compared, validation)
+        exported = with_neighbours(exported, store, rows, info.classes, config.preprocessing)
     ended = Ended(ARCHITECTURE, config, training.history, training.choices, training.plan)
     return trained_model(ended, exported, dataset, time.perf_counter() - started)
 

@@ -24,6 +24,7 @@ from dandelion_pipeline.training.optimization.budget import plan_for
 from dandelion_pipeline.training.optimization.ema import WeightAverage
 from dandelion_pipeline.training.optimization.optimizer import Optimization
 from dandelion_pipeline.training.optimization.precision import Arithmetic
+from dandelion_pipeline.training.optimization.threads import Threads
 
 EVALUATION_BATCH = 64
 
@@ -70,6 +71,7 @@ class Training:
             apply_weights(self.network, weights, config.weights)
         self.average = WeightAverage(self.network, config.ema_decay)
         self.scaler = self.arithmetic.scaler()
+        self._threads = Threads(self.arithmetic)
         self.plan = plan_for(config, len(photos.labels))
         self.optimization = Optimization(self.network, config, self.plan.steps)
         self.history: list[EpochMetrics] = []
@@ -109,7 +111,8 @@ class Training:
             per_round = self.plan.steps_per_round
             self.optimization.finish(settled * per_round, self.plan.tail * per_round)
         rate = self.optimization.rate(self.steps)
-        train_loss, train_accuracy = self._train_one_round(early=settled is None)
+        with self._threads:
+            train_loss, train_accuracy = self._train_one_round(early=settled is None)
         loss, accuracy = self._validate()
         seconds = time.perf_counter() - started
         row = EpochMetrics(
@@ -128,7 +131,7 @@ class Training:
         pixels, labels = self._photos.pixels[:size], self._photos.labels[:size]
         aspects, device = self._photos.aspects[:size], self.arithmetic.device
         seconds = 0.0
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), self._threads:
             for _ in range(2):  # the first one of a size prepares what the others use
                 began = time.perf_counter()
                 views, shares = self._augment(pixels.to(device), aspects, labels.to(device), crop)
@@ -162,6 +165,7 @@ class Training:
         correct = torch.zeros((), dtype=torch.int64, device=device)
         seen = 0
         for number in range(self.plan.steps_per_round):
+            self._threads.adapt()
             batch = self._next_batch()
             pixels, shares = self._augment(
                 photos.pixels[batch].to(device),

@@ -31,12 +31,14 @@ def picture(label: str, seed: int) -> bytes:
 
 
 def webapp(folder: Path) -> None:
-    """The three pages of the web app, the first one with an answer and what it looked at."""
+    """The three pages of the web app, the first one with all that it says of an answer."""
     with chromium_page(_WIDTH, 900) as page:
         page.goto(WEBAPP)
         drop_photo(page, picture("dandelion", 101), "dandelion.jpg")
         page.get_by_text("Occlusion map").click()
         page.locator(".dd-caption").wait_for()
+        page.get_by_text("Nearest neighbours: show").click()
+        page.get_by_text("nearest have the predicted class").wait_for()
         shoot(page, folder / "webapp.png")
         page.goto(f"{WEBAPP}/model")
         page.get_by_test_id("stVegaLiteChart").wait_for()
@@ -62,6 +64,7 @@ def shoot(page: Page, path: Path) -> None:
     main = page.get_by_test_id("stMain")
     height = min(int(main.evaluate("main => main.scrollHeight")), _TALLEST)
     page.set_viewport_size({"width": _WIDTH, "height": height})
+    main.evaluate("main => main.scrollTo(0, 0)")  # a click may have scrolled down
     page.wait_for_timeout(2000)  # what grows and fades in has done so
     page.screenshot(path=path)
 

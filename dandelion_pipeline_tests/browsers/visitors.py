@@ -44,6 +44,7 @@ class Visitors:
             self._many,
             self._correction,
             self._explanation,
+            self._comparison,
             self._nonsense,
             self._hang_up,
             self._give_up,
@@ -120,8 +121,16 @@ class Visitors:
         answer = await self._post("/explain", 200, files={"file": photo(YELLOW, 96)})
         return str(answer.status_code)
 
+    async def _comparison(self) -> str:
+        count = self._chance.choice([0, 1, 5, 50, 51])
+        files = {"file": photo(GREEN, 96)}
+        answer = await self._post("/similar", 200, 409, 422, params={"count": count}, files=files)
+        return str(answer.status_code)
+
     async def _nonsense(self) -> str:
-        path = self._chance.choice(["/predict", "/predict/batch", "/feedback", "/explain"])
+        path = self._chance.choice(
+            ["/predict", "/predict/batch", "/feedback", "/explain", "/similar"]
+        )
         headers = {"Content-Type": "multipart/form-data; boundary=x"}
         body = os.urandom(self._chance.randrange(50_000))
         answer = await self._post(path, 400, 413, 422, content=body, headers=headers)

@@ -1,5 +1,7 @@
 """A small store of generated photos, and the data set that is made of them."""
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pytest
 
@@ -11,10 +13,14 @@ from dandelion_pipeline.ingest.landing import import_photos
 from dandelion_pipeline.ingest.sources import open_source
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.config import Model, TrainingConfig
+
+if TYPE_CHECKING:
+    from dandelion_pipeline.training.fit import TrainedModel
 
 DAY = "2025-05-01"
 TINY = TrainingConfig(epochs=2, size=32, batch_size=16)
+TRANSFER = TrainingConfig(model=Model.TRANSFER, device="cpu")
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +36,12 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def small_dataset(small_store: Store) -> pa.Table:
     """The data set of `small_store`."""
     return build_dataset(clean(small_store, take_in(small_store, DAY, None).table), "salt").used
+
+
+@pytest.fixture(scope="session")
+def transfer_model(small_store: Store, small_dataset: pa.Table) -> "TrainedModel":
+    """What is learnt of `small_dataset` on the pretrained backbone."""
+    # Tests that train nothing do without torch.
+    from dandelion_pipeline.training.transfer.fit import fit_transfer  # noqa: PLC0415
+
+    return fit_transfer(small_store, small_dataset, TRANSFER)

@@ -25,11 +25,13 @@ from dandelion_pipeline.release.manifest import (
     Manifest,
     Metrics,
 )
+from dandelion_pipeline.release.neighbours import NEIGHBOURS_FILE, Neighbours
 from dandelion_pipeline.release.ood import (
     OOD_FILE,
     FeatureDistribution,
     OutOfDistribution,
     joined,
+    unit_length,
 )
 from dandelion_pipeline.release.promotion import promote
 from dandelion_pipeline.storage.objects.store import Store
@@ -175,7 +177,10 @@ def manifest(version: str, files: dict[str, bytes], **changes: Any) -> Manifest:
 
 
 def knows_its_photos(width: int = 3) -> dict[str, Any]:
-    """What `put_bundle` wants for a model that flags photos which are neither yellow nor green."""
+    """What `put_bundle` wants for a model that knows `TRAINING_PHOTOS`.
+
+    It flags photos which are neither yellow nor green.
+    """
     colours = np.array([YELLOW, GREEN], np.float32)[:, :width]
     distribution = FeatureDistribution(
         means=joined(colours, colours),
@@ -185,9 +190,32 @@ def knows_its_photos(width: int = 3) -> dict[str, Any]:
     )
     return {
         "onnx": onnx_graph(with_features=True),
-        "beside": {OOD_FILE: distribution.to_bytes()},
+        "beside": {
+            OOD_FILE: distribution.to_bytes(),
+            NEIGHBOURS_FILE: training_photos().to_bytes(),
+        },
         "ood": OutOfDistribution(photos=200, false_alarms=0.01, limits={"fp32": 0.3}),
     }
+
+
+TRAINING_PHOTOS = {
+    "a1" * 32: (YELLOW, 0),
+    "b2" * 32: ((200, 190, 60), 0),
+    "c3" * 32: (GREEN, 1),
+    "d4" * 32: ((40, 120, 70), 1),
+}
+"""Colour and class of each, by the hash of its file."""
+
+
+def training_photos(width: int = 3) -> Neighbours:
+    """What a graph with features sees in `TRAINING_PHOTOS`."""
+    colours = np.array([colour for colour, _ in TRAINING_PHOTOS.values()], np.float32)
+    hashes = [list(bytes.fromhex(name)) for name in TRAINING_PHOTOS]
+    return Neighbours(
+        unit_length(colours[:, :width]),
+        np.array([label for _, label in TRAINING_PHOTOS.values()], np.int32),
+        np.array(hashes, np.uint8),
+    )
 
 
 def golden() -> Golden:

@@ -12,6 +12,7 @@ from dandelion_pipeline.release import log
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.data.tiny_models import publish
+from dandelion_pipeline_tests.data.trained_bundles import publish_trained
 from dandelion_pipeline_tests.servers.processes import free_port, fresh_environment, running
 
 DANDELION = str(Path(sys.executable).with_name("dandelion"))
@@ -76,6 +77,21 @@ def small_api(tmp_path: Path) -> SmallApi:
     """Its log goes to the store five times a second."""
     store = open_store((tmp_path / "store").as_uri())
     publish(store, "first")
+    return _api_on(store, tmp_path)
+
+
+@pytest.fixture(params=["tiny", pytest.param("transfer", marks=pytest.mark.stack)])
+def api_of_each_kind(request: pytest.FixtureRequest, tmp_path: Path) -> SmallApi:
+    """The same, and the same with a transfer model as training makes it."""
+    store = open_store((tmp_path / "store").as_uri())
+    if request.param == "tiny":
+        publish(store, "first")
+    else:
+        publish_trained(store, request.getfixturevalue("transfer_model"), "first")
+    return _api_on(store, tmp_path)
+
+
+def _api_on(store: Store, tmp_path: Path) -> SmallApi:
     port = free_port()
     environment = {
         "DANDELION_STORE_URL": store.url,

@@ -10,9 +10,9 @@ from dandelion_pipeline_tests.servers.processes import MB, resident
 
 
 @pytest.mark.stack
-def test_whoever_comes_gets_an_answer_and_leaves_nothing_behind(small_api: SmallApi) -> None:
-    with small_api.running() as api:
-        visitors = Visitors(small_api.url)
+def test_whoever_comes_gets_an_answer_and_leaves_nothing_behind(api_of_each_kind: SmallApi) -> None:
+    with api_of_each_kind.running() as api:
+        visitors = Visitors(api_of_each_kind.url)
         asyncio.run(visitors.come(7))
         before = resident(api.pid)
         asyncio.run(visitors.come(6))

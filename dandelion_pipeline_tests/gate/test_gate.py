@@ -17,10 +17,10 @@ from dandelion_pipeline.gate.gate import (
     USEFUL,
     Challenger,
     Champion,
-    GateLimits,
     decide,
     surely_better,
 )
+from dandelion_pipeline.gate.limits import GateLimits
 from dandelion_pipeline.release.decision import Criterion
 
 LIMITS = GateLimits()

@@ -181,6 +181,7 @@ def model_info(live: LiveModel, trouble: str | None) -> ModelInfo:
         test_photos=manifest.metrics.test_photos,
         counts=manifest.data.counts,
         unsure_below=calibration.unsure_below if calibration else None,
+        neighbours=len(neighbours.labels) if (neighbours := live.engine.neighbours) else 0,
         release=ReleaseInfo(**release.model_dump(include=set(ReleaseInfo.model_fields))),
         trouble=trouble,
     )

@@ -38,6 +38,11 @@ class ModelInfo(ModelRef):
     unsure_below: float | None = Field(
         default=None, description="The confidence below which its answers are not to be believed"
     )
+    neighbours: int = Field(
+        default=0,
+        description="How many of its training photos `POST /similar` compares a photo with; 0 if "
+        "it knows none",
+    )
     release: ReleaseInfo = Field(description="Since when, by whom and why it is live")
     trouble: str | None = Field(
         description="Why this is not the newest model of the log, or why the log cannot be read"

@@ -153,6 +153,18 @@ def no_such_label(label: str, known: Sequence[str]) -> ApiProblem:
     )
 
 
+def no_neighbours(version: str) -> ApiProblem:
+    """The live model does not know its training photos."""
+    return ApiProblem(
+        HTTPStatus.CONFLICT,
+        kind="no-neighbours",
+        title="The live model does not know its training photos",
+        detail=f"The bundle of model {version} holds no features of them: it is older than "
+        "`POST /similar`, or its network sees nothing in them. Train and publish a model again "
+        "(`make run RETRAIN=1`).",
+    )
+
+
 def no_such_model(version: str, why: str) -> ApiProblem:
     """There is no such model, or not what was asked of it."""
     return ApiProblem(

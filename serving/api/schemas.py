@@ -124,6 +124,27 @@ class Explanation(Body):
     request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
 
 
+class SimilarPhoto(Body):
+    """A training photo that resembles the photo that was sent."""
+
+    label: str = Field(description="The class that it had in training", examples=["dandelion"])
+    similarity: float = Field(
+        description="Cosine of the angle between what the model sees in both: 1 for the same "
+        "picture",
+        examples=[0.87],
+    )
+    sha256: str = Field(description="Of its file: the ID of the photo in the store")
+
+
+class SimilarPhotos(Body):
+    """The training photos that resemble a photo most."""
+
+    photos: list[SimilarPhoto] = Field(description="The nearest first")
+    searched: int = Field(description="How many training photos it was compared with")
+    model: ModelRef = Field(description="The model that learned from them and compared them")
+    request_id: str = Field(description="The name of the request, also in `X-Request-ID`")
+
+
 class Feedback(Body):
     """What somebody said of an answer, as the store keeps it."""
 

@@ -14,6 +14,7 @@ from serving.api.schemas import (
     FeedbackReceipt,
     Prediction,
     Readiness,
+    SimilarPhotos,
 )
 from serving.client import requests
 from serving.client.exchange import ApiError, ApiUnreachable, BaseClient, ClientError
@@ -66,6 +67,19 @@ class Client(BaseClient):
         Raises like `predict`, and an `ApiError` for a label that the model does not know.
         """
         return self._ask(requests.explain(data, name, label))
+
+    def similar(self, data: bytes, name: str, count: int = 5) -> SimilarPhotos:
+        """The training photos of the live model that resemble a photo most.
+
+        Args:
+            data: the photo's bytes.
+            name: the file's name; the API makes no use of it.
+            count: how many are wanted, from 1 to 50.
+
+        Raises like `predict`, and an `ApiError` of status 409 if the model does not know its
+        training photos.
+        """
+        return self._ask(requests.similar(data, name, count))
 
     def feedback(
         self, prediction_id: str, label: str, comment: str = "", photo: bytes | None = None
@@ -175,6 +189,10 @@ class AsyncClient(BaseClient):
     async def explain(self, data: bytes, name: str, label: str = "") -> Explanation:
         """What the live model looked at in a photo."""
         return await self._ask(requests.explain(data, name, label))
+
+    async def similar(self, data: bytes, name: str, count: int = 5) -> SimilarPhotos:
+        """The training photos of the live model that resemble a photo most."""
+        return await self._ask(requests.similar(data, name, count))
 
     async def feedback(
         self, prediction_id: str, label: str, comment: str = "", photo: bytes | None = None

@@ -13,6 +13,7 @@ from serving.api.schemas import (
     FeedbackReceipt,
     Prediction,
     Readiness,
+    SimilarPhotos,
 )
 
 Answer = TypeVar("Answer")
@@ -49,6 +50,12 @@ def explain(data: bytes, name: str, label: str) -> ApiRequest[Explanation]:
     """What it looked at."""
     body: dict[str, Any] = {"files": {"file": (name, data)}, "data": {"label": label}}
     return ApiRequest("POST", "/explain", Explanation.model_validate_json, body)
+
+
+def similar(data: bytes, name: str, count: int) -> ApiRequest[SimilarPhotos]:
+    """The training photos that resemble it most."""
+    body: dict[str, Any] = {"files": {"file": (name, data)}, "params": {"count": count}}
+    return ApiRequest("POST", "/similar", SimilarPhotos.model_validate_json, body)
 
 
 def feedback(

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from anyio import to_thread
 
 from dandelion_pipeline.storage.objects.store import sha256_hex
@@ -68,6 +69,9 @@ class Classified:
     probabilities: dict[str, float]
     novelty: float | None
     """As of `engine.Answer`."""
+
+    features: npt.NDArray[np.float32] | None
+    """Likewise, of this photo alone."""
 
     stages: Stages
     batch: int
@@ -264,6 +268,7 @@ class Batcher:
                 one.prepared,
                 dict(zip(engine.manifest.classes, row, strict=True)),
                 None if answer.novelty is None else float(answer.novelty[number]),
+                None if answer.features is None else answer.features[number],
                 Stages(one.decode, began - one.since, took),
                 len(batch),
             )

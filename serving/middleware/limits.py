@@ -11,6 +11,7 @@ _LIMITS = {
     "/predict": MAX_PHOTO_BYTES,
     "/predict/batch": MAX_BATCH_BYTES,
     "/explain": MAX_PHOTO_BYTES,
+    "/similar": MAX_PHOTO_BYTES,
 }
 _MULTIPART_OVERHEAD = 64_000  # boundaries and part headers; some hundred bytes a file in practice
 

@@ -3,8 +3,8 @@
 The graph of every bundle has one input ``pixels`` (uint8, batch x size x size x 3, RGB) and the
 output ``logits`` (float32, batch x classes). All but older ones also have ``features`` and
 ``early_features`` (float32, batch x any number), which say whether a photo resembles those of
-training. Normalisation is part of the graph, so that the same bytes give the same answer wherever
-the graph runs.
+training, and which of them it resembles most. Normalisation is part of the graph, so that the same
+bytes give the same answer wherever the graph runs.
 """
 
 import threading
@@ -20,6 +20,7 @@ from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing, prepare
 from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.release.manifest import GRAPHS, Form
+from dandelion_pipeline.release.neighbours import NEIGHBOURS_FILE, Neighbours
 from dandelion_pipeline.release.ood import OOD_FILE, FeatureDistribution, joined
 from dandelion_pipeline.release.silent_openvino import openvino
 from dandelion_pipeline.storage import layout
@@ -63,6 +64,10 @@ class Answer:
     """How far a photo is from those of training, shape ``(batch,)``; above 1 it is out of their
     distribution. None for bundles that do not know."""
 
+    features: npt.NDArray[np.float32] | None
+    """What `Engine.neighbours` compares, shape ``(batch, features)``; None for bundles that need
+    none."""
+
 
 class Engine:
     """One model in memory. Threads may share it; they take turns.
@@ -99,6 +104,9 @@ class Engine:
 
         self._turn = threading.Lock()
         self._distribution = _distribution(bundle)
+        self.neighbours = _neighbours(bundle)
+        """The training photos that the bundle knows; None for older ones."""
+
         data = bundle.read(graph)
         try:
             model = openvino.Core().read_model(data)
@@ -139,11 +147,13 @@ class Engine:
 
     def answer(self, pixels: npt.NDArray[np.uint8]) -> Answer:
         """As `probabilities`, and whether the photos resemble those of training."""
-        if self._distribution is None:
-            return Answer(self.probabilities(pixels), None)
+        if not self._knows_photos:
+            return Answer(self.probabilities(pixels), None, None)
         logits, features, early = self._infer(pixels, _ALL)
-        distances = self._distribution.distances(joined(features, early))
-        return Answer(softmax(logits, self.temperature), distances / self._limit)
+        novelty = None
+        if self._distribution is not None:
+            novelty = self._distribution.distances(joined(features, early)) / self._limit
+        return Answer(softmax(logits, self.temperature), novelty, features)
 
     def warm_up(self) -> None:
         """Infer each size of batch once: the first time takes ten times as long as the others."""
@@ -168,6 +178,16 @@ class Engine:
             return [self._request.get_tensor(name).data.copy() for name in names]
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """What it reads of a bundle, beside the manifest: another store needs no more of it."""
+        known = {OOD_FILE: self._distribution, NEIGHBOURS_FILE: self.neighbours}
+        return (self.graph, *(name for name, part in known.items() if part is not None))
+
+    @property
+    def _knows_photos(self) -> bool:
+        return self._distribution is not None or self.neighbours is not None
+
+    @property
     def _limit(self) -> float:
         ood = self.manifest.ood
         return ood.limits.get(self.form, np.inf) if ood else np.inf
@@ -180,12 +200,16 @@ class Engine:
             raise _unusable(bundle, f"its inputs are {inputs}")
         if outputs[:1] != [("logits", "float32", [None, classes])]:
             raise _unusable(bundle, f"its outputs are {outputs} for {classes} classes")
-        if self._distribution is None:
-            return
-        names = tuple(name for name, *_ in outputs)
-        wide = sum(shape[-1] or 0 for _, _, shape in outputs[1:])
-        if names != _ALL or wide != self._distribution.means.shape[1]:
-            raise _unusable(bundle, f"its {OOD_FILE} is of other features than {outputs[1:]}")
+        named = tuple(name for name, *_ in outputs) == _ALL
+        widths = [(shape[-1] if shape else 0) or 0 for _, _, shape in outputs[1:]]
+        known: dict[str, tuple[int, int]] = {}
+        if self._distribution is not None:
+            known[OOD_FILE] = self._distribution.means.shape[1], sum(widths)
+        if self.neighbours is not None:
+            known[NEIGHBOURS_FILE] = self.neighbours.features.shape[1], sum(widths[:1])
+        for name, (width, wanted) in known.items():
+            if not named or width != wanted:
+                raise _unusable(bundle, f"its {name} is of other features than {outputs[1:]}")
 
     def _check_answer(self, bundle: Bundle) -> None:
         # Shapes can promise what the graph does not keep; and the first run is the slow one.
@@ -219,6 +243,13 @@ def _distribution(bundle: Bundle) -> FeatureDistribution | None:
         return None
     key = layout.model_file(bundle.manifest.version, OOD_FILE)
     return FeatureDistribution.parse(bundle.read(OOD_FILE), bundle.store.address(key))
+
+
+def _neighbours(bundle: Bundle) -> Neighbours | None:
+    if NEIGHBOURS_FILE not in bundle.manifest.files:
+        return None
+    address = bundle.store.address(layout.model_file(bundle.manifest.version, NEIGHBOURS_FILE))
+    return Neighbours.parse(bundle.read(NEIGHBOURS_FILE), address, len(bundle.manifest.classes))
 
 
 def _signature(node: openvino.Output) -> tuple[str, str, list[int | None]]:

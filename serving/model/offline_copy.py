@@ -70,7 +70,7 @@ class OfflineCopy:
         self._folder.mkdir(parents=True, exist_ok=True)
         copy = open_store(self._folder.as_uri())
         bundle = open_bundle(store, release.version, release.manifest_sha256)
-        files = [name for name in (engine.graph, GOLDEN_FILE) if name in bundle.manifest.files]
+        files = [name for name in (*engine.files, GOLDEN_FILE) if name in bundle.manifest.files]
         for name in files:
             copy.put(layout.model_file(release.version, name), bundle.read(name))
         manifest = layout.model_file(release.version, layout.MANIFEST)

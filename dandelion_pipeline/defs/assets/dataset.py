@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from dandelion_pipeline.configuration.document import Configuration
 from dandelion_pipeline.dataset.checks import (
     BLOCKING,
     WARNING,
@@ -16,7 +17,13 @@ from dandelion_pipeline.dataset.checks import (
 )
 from dandelion_pipeline.dataset.checks import require as require_dataset
 from dandelion_pipeline.dataset.cleaning.acceptance import accepted
-from dandelion_pipeline.dataset.cleaning.batch_checks import DRIFTS, check_drift, failed, require
+from dandelion_pipeline.dataset.cleaning.batch_checks import (
+    DRIFTS,
+    BatchLimits,
+    check_drift,
+    failed,
+    require,
+)
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, clean, near_duplicates_of, stop
 from dandelion_pipeline.dataset.cleaning.days import last_accepted, other_days, to_compare
 from dandelion_pipeline.dataset.copies.joined import pairs_among, with_copies
@@ -27,6 +34,7 @@ from dandelion_pipeline.dataset.report.build import write_report
 from dandelion_pipeline.dataset.reviewed import reviewed
 from dandelion_pipeline.dataset.settled import settled
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
+from dandelion_pipeline.defs.configuration import configuration_of_run, given_to, with_given
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.previews import (
     conflicts_table,
@@ -83,6 +91,9 @@ def clean_images(
     Of a day that is of another kind than the last one, none is kept until somebody accepts it.
     """
     opened, day = store.open(), context.partition_key
+    quality, near_duplicates, batch = _clean_limits(
+        context, config, configuration_of_run(context, opened)
+    )
 
     def progress(done: int, total: int) -> None:
         if done % PROGRESS_EVERY == 0 or done == total:
@@ -96,12 +107,12 @@ def clean_images(
             raw_images,
             before,
             list(others.values()),
-            limits=config.quality,
-            near_duplicates=config.near_duplicates,
+            limits=quality,
+            near_duplicates=near_duplicates,
             on_photo=progress,
         )
         acceptance = accepted(opened, day)
-    findings = check_drift(to_compare(table), last_accepted(others, day), config.batch)
+    findings = check_drift(to_compare(table), last_accepted(others, day), batch)
     if failed(findings) and acceptance is None:
         table = stop(table, ", ".join(f.check for f in findings if not f.passed))
     reasons = _counted(table["drop_reason"])
@@ -110,7 +121,7 @@ def clean_images(
     metadata: dict[str, Any] = {
         "kept": kept,
         "dropped": reasons,
-        "look poor, and are kept": usual_looks(table, table["drop_reason"], config.quality),
+        "look poor, and are kept": usual_looks(table, table["drop_reason"], quality),
         "by_label": _counted(table["label"]),
         "groups": len(table["group"].unique()),
         "near_duplicates": near_duplicates_of(table),
@@ -118,6 +129,17 @@ def clean_images(
     yield dg.Output(table, metadata=metadata)
     yield from check_results(findings, DRIFTS, acceptance)
     require(day, findings, acceptance)
+
+
+def _clean_limits(
+    context: dg.AssetExecutionContext, config: CleanImagesConfig, chosen: Configuration
+) -> tuple[QualityLimits, NearDuplicates, BatchLimits]:
+    given = given_to(context)
+    return (
+        with_given(chosen.quality_limits, given.get("quality", {}), config.quality),
+        config.near_duplicates if "near_duplicates" in given else chosen.near_duplicates,
+        with_given(chosen.batch_limits, given.get("batch", {}), config.batch),
+    )
 
 
 def _counted(column: pa.ChunkedArray) -> dict[str, int]:
@@ -148,12 +170,15 @@ def dataset(
     photos are applied.
     """
     opened = store.open()
+    limits = with_given(
+        configuration_of_run(context, opened).dataset_limits, given_to(context), config
+    )
     with transient_errors_retried(context):
         photos = reviewed(opened, clean_images)
         find_copies(opened, backbone_embedder(), photos, context.log.info)
         photos = with_copies(opened, photos)
         salt = store.settings.split_salt
-        checked = settled(opened, photos, salt, config)
+        checked = settled(opened, photos, salt, limits)
     made, findings = checked.dataset, checked.findings
     yield from check_results(findings, BLOCKING)
     require_dataset(findings)

@@ -15,6 +15,7 @@ from dandelion_pipeline.dataset.cleaning.batch_checks import (
 )
 from dandelion_pipeline.defs.airflow.runs import DATA_INGESTION
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
+from dandelion_pipeline.defs.configuration import configuration_of_run, given_to, with_given
 from dandelion_pipeline.defs.partitions import days
 from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
@@ -48,6 +49,9 @@ def raw_images(
     Accepted photos are kept under the hash of their content, so nothing is stored twice.
     """
     opened, day = store.open(), context.partition_key
+    limits = with_given(
+        configuration_of_run(context, opened).batch_limits, given_to(context), config
+    )
 
     def progress(done: int, total: int) -> None:
         if done % PROGRESS_EVERY == 0 or done == total:
@@ -76,7 +80,7 @@ def raw_images(
         "preview": preview,
     }
     yield dg.Output(intake.table, metadata=metadata)
-    findings = [check_rejections(intake.table, config)]
+    findings = [check_rejections(intake.table, limits)]
     yield from check_results(findings, [REJECTION_RATE], acceptance)
     require(day, findings, acceptance)
 

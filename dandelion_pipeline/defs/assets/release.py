@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from dandelion_pipeline.defs.checks import check_specs
+from dandelion_pipeline.defs.configuration import configuration_of_run, given_to, with_given
 from dandelion_pipeline.defs.gate import GateConfig, criteria_table, gate_results
 from dandelion_pipeline.defs.mlflow.model_version import NAME
 from dandelion_pipeline.defs.mlflow.registry import mirror
@@ -64,6 +65,8 @@ def published_model(
     where the live model is of another kind and of the same photos, and merely stays.
     """
     opened = store.open()
+    given = given_to(context).get("limits", {})
+    limits = with_given(configuration_of_run(context, opened).gate_limits, given, config.limits)
     with mlflow.failures_recorded(), transient_errors_retried(context):
         outcome = publish_in_turn(
             opened,
@@ -71,7 +74,7 @@ def published_model(
             trained_model,
             evaluation,
             Origin(version("dandelion-pipeline"), context.run.run_id, mlflow.run_id),
-            limits=config.limits,
+            limits=limits,
             forced_because=config.force_reason,
             on_overtaken=partial(context.log.info, _OVERTAKEN),
         )

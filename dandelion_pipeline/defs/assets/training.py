@@ -6,7 +6,9 @@ from dataclasses import asdict
 import dagster as dg
 import pyarrow as pa
 
+from dandelion_pipeline.configuration.document import Configuration
 from dandelion_pipeline.dataset.dataset import DatasetInfo
+from dandelion_pipeline.defs.configuration import configuration_of_run, given_to, with_given
 from dandelion_pipeline.defs.mlflow.tracking import Tracking
 from dandelion_pipeline.defs.previews import picture, slices_table
 from dandelion_pipeline.defs.resources import StoreResource
@@ -17,7 +19,7 @@ from dandelion_pipeline.evaluation.pictures import CAPTIONS, evaluation_pictures
 from dandelion_pipeline.evaluation.scores import measure_both, score
 from dandelion_pipeline.release.manifest import Metrics
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.training.config import Model, TrainingConfig
+from dandelion_pipeline.training.config import Model, ModelChoice, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel, fit
 from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.pace import Outlook
@@ -47,17 +49,18 @@ def trained_model(
     Of a ResNet18, the average of its weights at the end of the schedule is kept.
     """
     with mlflow.failures_recorded(), transient_errors_retried(context):
-        mlflow.log_params(config.model_dump())
         opened = store.open()
+        knobs = _knobs(context, config, configuration_of_run(context, opened))
+        mlflow.log_params(knobs.model_dump())
         report = layout.report(DatasetInfo.of(dataset).hash)
         if opened.exists(report):
             mlflow.log_page(opened.get(report), "data_report.html")
         reporter = _Reporter(context, mlflow)
-        if config.model is Model.TRANSFER:
-            model = fit_transfer(opened, dataset, config, reporter.on_epoch, context.log.info)
+        if knobs.model is Model.TRANSFER:
+            model = fit_transfer(opened, dataset, knobs, reporter.on_epoch, context.log.info)
         else:
             model = fit(
-                opened, dataset, config, reporter.on_epoch, reporter.on_resume, reporter.on_start
+                opened, dataset, knobs, reporter.on_epoch, reporter.on_resume, reporter.on_start
             )
         record = model.record
         context.log.info(f"served in {record.served_in_words}")
@@ -88,6 +91,16 @@ def trained_model(
         }
     )
     return model
+
+
+def _knobs(
+    context: dg.AssetExecutionContext, config: TrainedModelConfig, chosen: Configuration
+) -> TrainingConfig:
+    """Every knob of this training. Where nobody says which of two models, it is the ResNet18."""
+    given = given_to(context)
+    usual = Model.TRANSFER if chosen.model is ModelChoice.TRANSFER else Model.RESNET18
+    model = config.model if "model" in given else usual
+    return with_given(chosen.training_of(model), given, config)
 
 
 @dg.asset(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from dandelion_pipeline.configuration.history import configuration, gate_since
 from dandelion_pipeline.dataset.reviewed import preview_dataset
 from dandelion_pipeline.defs.assets.dataset import clean_images, dataset
 from dandelion_pipeline.defs.assets.embeddings import embeddings
@@ -14,13 +15,13 @@ from dandelion_pipeline.defs.assets.release import published_model
 from dandelion_pipeline.defs.assets.training import evaluation, trained_model
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.errors import DatasetError, SettingsError, TransientError
+from dandelion_pipeline.gate.judged import Judged, judged
 from dandelion_pipeline.ingest.feedback import waiting_feedback
 from dandelion_pipeline.ingest.intake import waiting_days
 from dandelion_pipeline.ingest.landing import is_ingested
-from dandelion_pipeline.release.live import live_bundle
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.training.config import Model, models_of
+from dandelion_pipeline.training.config import Model
 
 ingestion_job = dg.define_asset_job(
     "ingestion_job",
@@ -39,9 +40,6 @@ training_job = dg.define_asset_job(
     selection=[dataset, trained_model, evaluation, published_model],
     description="Make a model of all clean photos, and publish it if it is good enough.",
 )
-
-
-_NOTHING_NEW = "the live model was trained on these photos; nothing is new"
 
 
 def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -82,19 +80,32 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         opened = store.open()
         try:
-            data_hash = preview_dataset(opened, settings.split_salt).hash
-            live = live_bundle(opened)
+            found = _judged_before(opened, settings.split_salt)
         except (DatasetError, TransientError) as error:
             yield dg.SkipReason(str(error))
             return
-        live_hash = live.manifest.data.hash if live else None
-        tick, models = context.scheduled_execution_time, models_of(settings.model)
-        requests = weekly_requests(tick, data_hash, live_hash, models)
-        yield from requests
-        if not requests:
-            yield dg.SkipReason(_NOTHING_NEW)
+        new = [model for model, before in found.items() if before is None]
+        yield from weekly_requests(context.scheduled_execution_time, new)
+        decided = "; ".join(str(before) for before in found.values() if before is not None)
+        if not new:
+            yield dg.SkipReason(f"nothing is new: {decided}")
+        elif decided:
+            context.log.info(decided)
 
     return [daily_ingestion_schedule, daily_feedback_schedule, weekly_training_schedule]
+
+
+def _judged_before(store: Store, salt: str) -> dict[Model, Judged | None]:
+    """What was decided of each model that the store's photos and configuration make now.
+
+    Raises:
+        DatasetError: the photos do not make a data set.
+    """
+    chosen, since = configuration(store), gate_since(store)
+    data = preview_dataset(store, salt, chosen.dataset_limits)
+    return {
+        model: judged(store, data.hash, chosen.training_of(model), since) for model in chosen.models
+    }
 
 
 def _day_by_day(
@@ -139,15 +150,11 @@ def daily_requests(tick: datetime, waiting: Sequence[str]) -> list[dg.RunRequest
     ]
 
 
-def weekly_requests(
-    tick: datetime, data_hash: str, live_hash: str | None, models: Sequence[Model]
-) -> list[dg.RunRequest]:
-    """A run for each model, unless the live one was trained on the data set that there is now.
+def weekly_requests(tick: datetime, models: Sequence[Model]) -> list[dg.RunRequest]:
+    """A run for each model; everything else of a run is as the store's configuration says.
 
     They are queued in that order; the pool of trainings lets one after the other train.
     """
-    if data_hash == live_hash:
-        return []
     return [
         dg.RunRequest(
             run_key=f"weekly:{tick.isoformat()}:{model}",

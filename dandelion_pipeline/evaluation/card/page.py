@@ -13,6 +13,7 @@ from dandelion_pipeline.evaluation.card.limitations import Card, percent
 from dandelion_pipeline.evaluation.pictures import CAPTIONS
 from dandelion_pipeline.html_pages.environment import brief, legible, page_environment
 from dandelion_pipeline.release.manifest import Interval
+from dandelion_pipeline.release.neighbours import NEIGHBOURS_FILE
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.training.config import Model
 
@@ -55,6 +56,7 @@ def _given(card: Card) -> dict[str, object]:
             for split in SPLITS
         },
         "report": f"../../{layout.report(manifest.data.hash)}",
+        "knows_photos": _KNOWS_PHOTOS if NEIGHBOURS_FILE in manifest.files else "",
         "photos_compared": "the same photos"
         if manifest.metrics.compared_photos is None
         else f"the {manifest.metrics.compared_photos} test photos that neither was trained on",
@@ -63,6 +65,11 @@ def _given(card: Card) -> dict[str, object]:
         "took": str(timedelta(seconds=round(record.seconds))),
     }
 
+
+_KNOWS_PHOTOS = Markup(
+    "The bundle holds features, SHA-256 and class of training photos, with which the API compares "
+    "others: whoever may ask it can tell whether a file was among them."
+)
 
 _TRANSFER = Markup(
     "A logistic regression on the features of a frozen EfficientNet-Lite0. Its weights were learnt "

@@ -19,10 +19,19 @@ def golden_of(
         logits: what the network in torch says of each.
         int8_logits: what the graph in 8-bit integers says of each, if there is one.
     """
-    turn = np.zeros(len(photos.labels), np.int64)
-    for label in np.unique(photos.labels):
-        mine = photos.labels == label
-        turn[mine] = np.arange(mine.sum())
-    chosen = np.argsort(turn, kind="stable")[:GOLDEN_PHOTOS]
+    chosen = class_by_class(photos.labels)[:GOLDEN_PHOTOS]
     int8 = None if int8_logits is None else int8_logits[chosen].astype(np.float32)
     return Golden(photos.pixels[chosen], logits[chosen], int8)
+
+
+def class_by_class(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The order in which classes take turns: the first of each, the second of each, and so on.
+
+    Args:
+        labels: classes by number, shape ``(N,)``.
+    """
+    turn = np.zeros(len(labels), np.int64)
+    for label in np.unique(labels):
+        mine = labels == label
+        turn[mine] = np.arange(mine.sum())
+    return np.argsort(turn, kind="stable")

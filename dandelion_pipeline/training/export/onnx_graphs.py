@@ -62,6 +62,10 @@ class Exported:
     temperatures: dict[Form, float]
     """Fitted on the validation split, for each graph on its own answers."""
 
+    features: Features
+    """What the served graph sees in the training photos, at the end of the network, of length 1;
+    shape ``(N, features)``."""
+
 
 def compared_training_photos(validation: int) -> int:
     """How many training photos `export` wants, beside so many of the validation split."""
@@ -119,6 +123,7 @@ def export(
         ood=ood.summary if ood else None,
         served=integers.served,
         temperatures=temperatures,
+        features=features[integers.served.form][len(labels) :, : outputs.features.shape[1]],
     )
 
 

@@ -112,7 +112,7 @@ def load_training(
 
     squares = _on_all_cores(squeezed, read_photos(store, rows["sha256"].to_pylist()))
     return TrainingPhotos._filled(
-        squares, _labels(rows, classes), preprocessing.size, _groups(rows)
+        squares, labels_of(rows, classes), preprocessing.size, _groups(rows)
     )
 
 
@@ -122,7 +122,7 @@ def load_prepared(
     """Read, decode and prepare the photos of a validation or test split."""
     contents = read_photos(store, rows["sha256"].to_pylist())
     pixels = _on_all_cores(lambda data: pixels_of(data, preprocessing), contents)
-    return PreparedPhotos(np.stack(list(pixels)), _labels(rows, classes), _groups(rows))
+    return PreparedPhotos(np.stack(list(pixels)), labels_of(rows, classes), _groups(rows))
 
 
 def _on_all_cores(work: Callable[[bytes], T], contents: Iterable[bytes]) -> Iterator[T]:
@@ -144,6 +144,7 @@ def _groups(rows: pa.Table) -> npt.NDArray[np.int64] | None:
     return numbers.astype(np.int64)
 
 
-def _labels(rows: pa.Table, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+def labels_of(rows: pa.Table, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The classes of rows by number, shape ``(N,)``."""
     index = {label: number for number, label in enumerate(classes)}
     return np.array([index[label] for label in rows["label"].to_pylist()], dtype=np.int64)

@@ -11,6 +11,7 @@ from dandelion_pipeline.networks.transfer import TRANSFER
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.choices import Choices
 from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.export.neighbours import with_neighbours
 from dandelion_pipeline.training.export.onnx_graphs import compared_training_photos, export
 from dandelion_pipeline.training.fit import Ended, TrainedModel, trained_model
 from dandelion_pipeline.training.history import EpochMetrics
@@ -48,6 +49,7 @@ def fit_transfer(
     frozen = not learnt.is_tuned
     network, validation = learnt.network, task.validation
     exported = export(network, config.preprocessing, compared, validation, frozen=frozen)
+    exported = with_neighbours(exported, store, task.rows, task.classes, config.preprocessing)
     if frozen:
         of_each = dict.fromkeys(exported.temperatures, learnt.temperature)
         exported = replace(exported, temperatures=of_each)

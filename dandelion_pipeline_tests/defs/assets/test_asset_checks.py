@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dandelion_pipeline.cli.pipeline import Pipeline
+from dandelion_pipeline.dataset.checks import DatasetLimits
 from dandelion_pipeline.dataset.cleaning.acceptance import Acceptance, accept
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES
 from dandelion_pipeline.dataset.labels.reviews import decide
@@ -116,7 +117,7 @@ def test_a_data_set_that_fails_a_check_is_not_trained_on_and_a_small_class_is_a_
     publish(place.store, "first")
     land(place.store, SECOND, brightness=120, labels="c", each=5)
     place.pipeline.ingest(SECOND)
-    grown = preview_dataset(place.store, place.settings.split_salt)
+    grown = preview_dataset(place.store, place.settings.split_salt, DatasetLimits())
     assert grown.classes == ["a", "b", "c"]
     for row in read_table(place.store, layout.table(CLEAN_IMAGES, FIRST)).to_pylist():
         decide(place.store, "drop", row["sha256"], row["label"], who="ann", why="a drawing")

@@ -13,7 +13,7 @@ from dandelion_pipeline.settings import Settings, load_settings
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.records.tables import write_table
-from dandelion_pipeline.training.config import models_of
+from dandelion_pipeline.training.config import ModelChoice
 from dandelion_pipeline_tests.data.tiny_models import GREEN, photo
 from dandelion_pipeline_tests.ingest.given_feedback import say
 from dandelion_pipeline_tests.ingest.two_photos import DAY, NEXT, ingest
@@ -43,17 +43,16 @@ def test_a_day_is_asked_for_if_it_waits_and_is_looked_at(
     assert requests == daily_requests(TICK, waiting)
 
 
-@pytest.mark.parametrize("live", [None, "another hash"])
-def test_a_model_is_made_if_there_is_something_new(live: str | None) -> None:
-    models = models_of("both")
-    requests = weekly_requests(TICK, "this hash", live, models)
-    assert requests == weekly_requests(TICK, "this hash", live, models)
-    later = weekly_requests(TICK + timedelta(days=7), "this hash", live, models)
+def test_a_model_is_asked_for_once_at_each_time() -> None:
+    models = ModelChoice.BOTH.models
+    requests = weekly_requests(TICK, models)
+    assert requests == weekly_requests(TICK, models)
+    later = weekly_requests(TICK + timedelta(days=7), models)
     assert len({request.run_key for request in (*requests, *later)}) == 4
 
 
 def test_the_head_is_trained_before_its_challenger_and_dagster_takes_their_configuration() -> None:
-    requests = weekly_requests(TICK, "this hash", None, models_of("both"))
+    requests = weekly_requests(TICK, ModelChoice.BOTH.models)
     configs = [request.run_config["ops"]["trained_model"]["config"] for request in requests]
     assert configs == [{"model": "TRANSFER"}, {"model": "RESNET18"}]
     job = defs.resolve_job_def("training_job")
@@ -62,14 +61,10 @@ def test_the_head_is_trained_before_its_challenger_and_dagster_takes_their_confi
 
 
 @pytest.mark.parametrize("model", ["transfer", "resnet18"])
-def test_one_kind_of_model_is_trained_where_the_setting_says_so(model: str) -> None:
-    (request,) = weekly_requests(TICK, "this hash", None, models_of(model))
+def test_one_kind_of_model_is_trained_where_the_configuration_says_so(model: str) -> None:
+    (request,) = weekly_requests(TICK, ModelChoice(model).models)
     assert request.tags == {"model": model}
     assert all(type(value) is str for value in request.tags.values())  # Dagster writes it down
-
-
-def test_no_model_is_made_of_photos_that_made_the_live_one() -> None:
-    assert weekly_requests(TICK, "this hash", "this hash", models_of("both")) == []
 
 
 def schedule(name: str, **settings: str) -> dg.ScheduleDefinition:

@@ -13,6 +13,7 @@ from dandelion_pipeline.evaluation.pictures import CAPTIONS, evaluation_pictures
 from dandelion_pipeline.evaluation.scores import measure_both, score
 from dandelion_pipeline.release.bundle import digests
 from dandelion_pipeline.release.manifest import Interval, Manifest, Metrics, SliceMetrics
+from dandelion_pipeline.release.neighbours import NEIGHBOURS_FILE
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.config import Model, TrainingConfig
 from dandelion_pipeline_tests.data import tiny_models
@@ -46,6 +47,15 @@ def test_a_head_on_the_backbone_says_where_its_weights_come_from(card: Card) -> 
         assert "None epochs" not in page
         assert "training photos, cross-validated" in page
     assert "efficientnet-lite0" not in card_page(card).decode()
+
+
+def test_a_bundle_that_knows_training_photos_says_so(card: Card) -> None:
+    files = {**card.manifest.files, **digests({NEIGHBOURS_FILE: b"features"})}
+    knows = Card(card.manifest.model_copy(update={"files": files}), card.record, card.pictures)
+    for render in (card_page, card_markdown):
+        says = "features, SHA-256 and class of training photos"
+        assert says in render(knows).decode()
+        assert says not in render(card).decode()
 
 
 def changed(card: Card, **metrics: object) -> Card:

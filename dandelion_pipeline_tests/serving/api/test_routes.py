@@ -191,6 +191,7 @@ def test_openapi_documents_every_route_with_its_problems(api: httpx.Client) -> N
         "/predict",
         "/predict/batch",
         "/explain",
+        "/similar",
         "/feedback",
         "/metrics",
     }

@@ -8,6 +8,7 @@ from PIL import Image
 from dandelion_pipeline.errors import BundleError, ImageRefused
 from dandelion_pipeline.images.decoding.preprocess import Preprocessing, pixels_of
 from dandelion_pipeline.release.bundle import open_bundle
+from dandelion_pipeline.release.neighbours import NEIGHBOURS_FILE
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline_tests.data.tiny_models import (
@@ -18,6 +19,7 @@ from dandelion_pipeline_tests.data.tiny_models import (
     onnx_graph,
     photo,
     put_bundle,
+    training_photos,
 )
 from serving.model.engine import Engine
 
@@ -113,6 +115,15 @@ def test_a_photo_unlike_those_of_training_is_far_from_them(store: Store) -> None
     assert np.array_equal(answer.probabilities, engine.probabilities(pixels))
 
 
+def test_training_photos_are_known_without_a_distribution(store: Store) -> None:
+    engine = _engine(store, **{**knows_its_photos(), "ood": None})
+    answer = engine.answer(engine.prepare(photo(GREEN)).pixels[np.newaxis])
+    assert answer.novelty is None
+    assert answer.features is not None
+    assert engine.neighbours is not None
+    assert engine.neighbours.nearest(answer.features[0], 1)[0].label == 1
+
+
 def test_a_bundle_of_before_says_nothing_about_that(store: Store) -> None:
     engine = _engine(store)
     pixels = engine.prepare(photo(BLUE)).pixels[np.newaxis]
@@ -123,12 +134,15 @@ def test_a_bundle_of_before_says_nothing_about_that(store: Store) -> None:
     ("changes", "complaint"),
     [
         ({"onnx": onnx_graph()}, "is of other features"),
+        ({"onnx": onnx_graph(), "ood": None}, "neighbours.safetensors is of other features"),
+        ({"beside": {NEIGHBOURS_FILE: training_photos(2).to_bytes()}, "ood": None}, "neighbours"),
+        ({"beside": {NEIGHBOURS_FILE: b"rubbish"}, "ood": None}, "cannot be read"),
         ({"beside": knows_its_photos(width=2)["beside"]}, "is of other features"),
         ({"beside": {}}, "ood.safetensors"),
         ({"beside": {"ood.safetensors": b"rubbish"}}, "cannot be read"),
     ],
 )
-def test_a_feature_distribution_that_does_not_fit_its_graph_is_no_model(
+def test_features_of_training_that_do_not_fit_the_graph_are_no_model(
     store: Store, changes: dict[str, Any], complaint: str
 ) -> None:
     put_bundle(store, "v", **{**knows_its_photos(), **changes})

@@ -4,14 +4,23 @@ import logging
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dandelion_pipeline.release.golden import GOLDEN_FILE
 from dandelion_pipeline.storage.objects.location import S3Options, open_store
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline_tests.data.tiny_models import golden, onnx_graph, photo, publish
+from dandelion_pipeline_tests.data.tiny_models import (
+    golden,
+    knows_its_photos,
+    onnx_graph,
+    photo,
+    publish,
+)
 from serving.model.follower import ModelFollower
 from serving.model.offline_copy import OfflineCopy
+
+BLUE = (30, 40, 230)
 
 
 @pytest.fixture
@@ -53,6 +62,20 @@ def test_the_last_model_answers_while_the_store_is_away(
     assert models.live.engine.classify(photo())["dandelion"] > 0.9
     assert models.trouble is not None
     assert not models.reachable
+
+
+def test_the_copy_knows_the_photos_of_training_as_its_bundle_does(
+    store: Store, away: Store, folder: Path
+) -> None:
+    publish(store, "first", **knows_its_photos())
+    started(store, folder)
+    models = started(away, folder)
+    assert models.live is not None
+    engine = models.live.engine
+    answer = engine.answer(engine.prepare(photo(BLUE)).pixels[np.newaxis])
+    assert answer.novelty is not None
+    assert answer.novelty[0] > 1
+    assert engine.neighbours is not None
 
 
 def test_only_the_newest_model_is_kept(store: Store, away: Store, folder: Path) -> None:

@@ -15,6 +15,7 @@ from dandelion_pipeline_tests.data.tiny_models import (
     GREEN,
     YELLOW,
     calibration,
+    knows_its_photos,
     metrics,
     photo,
     publish,
@@ -176,6 +177,20 @@ def test_monitoring_counts_requests_and_draws_predictions(
     assert ">1</td><td>2</td>" in shown  # by class, in the table beside the charts
 
 
+def test_monitoring_counts_uncertain_predictions_and_other_kinds_of_photos(
+    store: Store, start_api: StartApi, opened: Opened
+) -> None:
+    measured = metrics(calibration=calibration((0.6, 0.5), (0.8, 0.9), (1.0, 1.0)))
+    publish(store, "first", **knows_its_photos(), metrics=measured)
+    api = start_api()
+    for colour in (GREEN, (150, 166, 45), (30, 40, 230), (40, 40, 240)):
+        api.post("/predict", files={"file": photo(colour)})
+    shown = html(opened(api, monitoring_page))
+    assert "<dt>Predictions</dt><dd>4</dd>" in shown
+    assert "<dt>Uncertain</dt><dd>1</dd>" in shown
+    assert "<dt>Another kind of photo</dt><dd>2</dd>" in shown
+
+
 def test_counters_add_up_over_workers_and_know_a_median() -> None:
     ours = 'method="POST",route="/predict",status="200",worker="0"'
     text = f"""# HELP dandelion_request_seconds Time
@@ -188,10 +203,14 @@ dandelion_request_seconds_count{{method="GET",route="/metrics",status="200",work
 dandelion_predictions_total{{label="a \\"b\\"",worker="0"}} 5.0
 dandelion_predictions_total{{label="c",worker="1"}} 2.0
 dandelion_photos_inside{{worker="0"}} 1.0
+dandelion_photos_unsure_total{{worker="0"}} 2.0
+dandelion_photos_unsure_total{{worker="1"}} 1.0
+dandelion_photos_outside_total{{worker="1"}} 1.0
 dandelion_last_look_age_seconds NaN
 """
     found = Counters.of(text)
     assert (found.requests, found.predictions, found.in_flight) == (8, 7, 1)
+    assert (found.uncertain, found.outside) == (3, 1)
     assert found.error_rate == 3 / 8
     assert found.median_ms == pytest.approx(50)
     assert Counters.of("").median_ms is None

@@ -13,7 +13,7 @@ from dandelion_pipeline.networks.graphs import predict, predict_logits
 from dandelion_pipeline.networks.transfer import TRANSFER, HeadInputs
 from dandelion_pipeline.release.manifest import GRAPHS, ONNX_FILE
 from dandelion_pipeline.storage.objects.store import Store
-from dandelion_pipeline.training.config import Imbalance, Model, TrainingConfig
+from dandelion_pipeline.training.config import Imbalance, Model
 from dandelion_pipeline.training.fit import TrainedModel
 from dandelion_pipeline.training.inputs.imbalance import Balance
 from dandelion_pipeline.training.inputs.loading import load_prepared
@@ -24,13 +24,12 @@ from dandelion_pipeline.training.transfer.head import (
     fit_head,
     numbers_of,
 )
-
-CONFIG = TrainingConfig(model=Model.TRANSFER, device="cpu")
+from dandelion_pipeline_tests.data.small_data_set import TRANSFER as TRANSFER_CONFIG
 
 
 @pytest.fixture(scope="module")
-def model(small_store: Store, small_dataset: pa.Table) -> TrainedModel:
-    return fit_transfer(small_store, small_dataset, CONFIG)
+def model(transfer_model: TrainedModel) -> TrainedModel:
+    return transfer_model
 
 
 def blobs(counts: list[int], seed: int = 0, distance: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +94,7 @@ def test_no_label_of_the_validation_split_decides_anything(
     ]
     place = small_dataset.column_names.index("label")
     changed = small_dataset.set_column(place, "label", pa.array(swapped))
-    again = fit_transfer(small_store, changed, CONFIG)
+    again = fit_transfer(small_store, changed, TRANSFER_CONFIG)
     assert again.files[ONNX_FILE] == model.files[ONNX_FILE]
     assert again.record.temperature == model.record.temperature
     assert again.record.history[0].validation_accuracy < 0.5

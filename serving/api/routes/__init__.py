@@ -8,6 +8,7 @@ from serving.api.routes import (
     metrics,
     models,
     predictions,
+    similar,
 )
 
 OPEN = (health.router,)
@@ -17,6 +18,7 @@ GUARDED = (
     models.router,
     predictions.router,
     explanations.router,
+    similar.router,
     feedback.router,
     activity.router,
     metrics.router,

@@ -17,6 +17,12 @@ class Counters:
     """For predictions; health checks and this page do not count."""
 
     predictions: int
+    uncertain: int
+    """Predictions whose confidence was below the model's threshold."""
+
+    outside: int
+    """Predictions for photos unlike those that the model was trained on."""
+
     rejected: int
     error_rate: float
     """Share of the requests that ended with a status of 500 or more."""
@@ -51,6 +57,8 @@ class Counters:
         return cls(
             requests=requests,
             predictions=counted["dandelion_predictions_total"],
+            uncertain=counted["dandelion_photos_unsure_total"],
+            outside=counted["dandelion_photos_outside_total"],
             rejected=counted["dandelion_photos_refused_total"],
             error_rate=counted["failed"] / requests if requests else 0.0,
             in_flight=counted["dandelion_photos_inside"],

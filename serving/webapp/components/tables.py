@@ -12,9 +12,11 @@ from serving.api.model_schemas import (
     ReleaseHistory,
     ReleaseInfo,
 )
-from serving.api.schemas import Activity
+from serving.api.schemas import Activity, SimilarPhotos
 from serving.webapp.language.formats import clock, date, number, percent
 from serving.webapp.language.translation import gettext, ngettext
+
+_SHOWN_ID = 12  # digits; enough for the commands that take an ID
 
 Head = str | tuple[str, str]
 """The head of a column or row: a term, or a term and what it means in plain words."""
@@ -157,6 +159,23 @@ def refusals_table(refusals: Refusals) -> str:
     )
     heads = (gettext("Version"), gettext("Date"), gettext("Accuracy"), gettext("Reason"))
     return _table(heads, rows, text=True)
+
+
+def similar_table(similar: SimilarPhotos) -> str:
+    """The training photos that a photo resembles most, the nearest first."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(one.label)}</th><td>{number(one.similarity, 2)}</td>'
+        f"<td>{escape(one.sha256[:_SHOWN_ID])}</td></tr>"
+        for one in similar.photos
+    )
+    same = gettext("1 for the same picture")
+    known = gettext("in the store")
+    heads = (
+        gettext("Class"),
+        (gettext("Cosine similarity"), same),
+        (gettext("Photo ID"), known),
+    )
+    return _table(heads, rows)
 
 
 def reliability_table(details: ModelDetails) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from serving.api.schemas import Explanation
+from serving.api.schemas import Explanation, SimilarPhotos
 from serving.client import ApiError, ApiUnreachable, ClientError
 from serving.webapp.language.formats import number, percent
 from serving.webapp.language.translation import gettext, gettext_noop, ngettext
@@ -127,6 +127,25 @@ def occlusion(explanation: Explanation) -> str:
         label=explanation.label,
         points=number(points),
     )
+
+
+def neighbours(similar: SimilarPhotos, label: str) -> str:
+    """How many training photos were compared, and what the nearest ones say of a prediction."""
+    compared = ngettext(
+        "{photos} training photo was compared.",
+        "{photos} training photos were compared.",
+        similar.searched,
+        photos=number(similar.searched),
+    )
+    same = sum(photo.label == label for photo in similar.photos)
+    agree = ngettext(
+        "{same} of the {shown} nearest has the predicted class.",
+        "{same} of the {shown} nearest have the predicted class.",
+        same,
+        same=number(same),
+        shown=number(len(similar.photos)),
+    )
+    return f"{compared} {agree}"
 
 
 def uncertain(limit: float) -> str:

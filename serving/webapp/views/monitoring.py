@@ -100,6 +100,16 @@ def _totals(counters: Counters) -> list[Figure]:
         Figure(gettext("Requests"), number(counters.requests), since),
         Figure(gettext("Predictions"), number(counters.predictions), since),
         Figure(
+            gettext("Uncertain"),
+            number(counters.uncertain),
+            gettext("with a confidence below the model's threshold"),
+        ),
+        Figure(
+            gettext("Another kind of photo"),
+            number(counters.outside),
+            gettext("unlike the photos that the model was trained on"),
+        ),
+        Figure(
             gettext("Rejected photos"),
             number(counters.rejected),
             gettext("unreadable, damaged or too large"),

@@ -62,11 +62,16 @@ def _prediction(client: Client, info: ModelInfo, photo: Photo) -> None:
     left, right = st.columns(2, gap="medium")
     image = preview(photo.data, _PREVIEW_PIXELS)
     explained = st.toggle(gettext("Occlusion map: show what the model looked at"))
+    compared = info.neighbours > 0 and st.toggle(
+        gettext("Nearest neighbours: show which training photos it resembles most")
+    )
     place = left.empty()
     place.image(image, width="stretch", alt=gettext("The photo that you sent"))
     right.html(cards.prediction_card(outcome, info.unsure_below, seconds_taken()))
     if explained:
         _explain(client, outcome, photo, place)
+    if compared:
+        _compare(client, outcome, photo)
     offer_feedback(client, info.classes, outcome, photo)
 
 
@@ -86,6 +91,19 @@ def _explain(client: Client, prediction: Prediction, photo: Photo, place: DeltaG
     with place.container():
         st.image(image, width="stretch", alt=f"{sent}. {caption}")
         st.html(cards.caption(caption))
+
+
+def _compare(client: Client, prediction: Prediction, photo: Photo) -> None:
+    """The training photos that are nearest to the photo, in a table."""
+    similar = fetch_or_notice(
+        "similar", prediction.prediction_id, lambda: client.similar(photo.data, photo.name)
+    )
+    if similar is None:
+        return
+    about = gettext("The training photos that it resembles most, by what the model sees in them.")
+    headings.subsection(gettext("Nearest neighbours"), about)
+    st.html(tables.similar_table(similar))
+    st.html(cards.caption(notices.neighbours(similar, prediction.label)))
 
 
 def _summary(info: ModelInfo) -> None:
