@@ -18,8 +18,12 @@ from dandelion_pipeline.defs.automation.jobs import (
 from dandelion_pipeline.defs.automation.sensors import sensors
 from dandelion_pipeline.defs.console import console
 from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
+from dandelion_pipeline.defs.mlflow.open_runs import open_runs_sensor
 from dandelion_pipeline.defs.mlflow.tracking import mlflow_tracking
 from dandelion_pipeline.defs.resources import StoreResource
+from dandelion_pipeline.defs.runs.check_warnings import warning_sensor
+from dandelion_pipeline.defs.runs.executor import one_at_a_time_executor
+from dandelion_pipeline.defs.runs.health import health_sensor
 from dandelion_pipeline.defs.runs.lost_runs import lost_runs_sensor
 from dandelion_pipeline.settings import load_settings
 from dandelion_pipeline.storage.records.tables import give_memory_back
@@ -42,7 +46,14 @@ defs = dg.Definitions(
     ],
     jobs=[ingestion_job, feedback_job, training_job],
     schedules=schedules(_settings),
-    sensors=[*sensors(_settings), airflow_sensor(_settings), lost_runs_sensor],
+    sensors=[
+        *sensors(_settings),
+        airflow_sensor(_settings),
+        lost_runs_sensor,
+        open_runs_sensor(_settings),
+        warning_sensor(_settings),
+        health_sensor(_settings),
+    ],
     resources={
         "store": _store,
         "tables": TableIOManager(store=_store),
@@ -50,5 +61,5 @@ defs = dg.Definitions(
         "mlflow": mlflow_tracking,
     },
     loggers={"console": console},
-    executor=dg.in_process_executor,  # one asset after the other: a process for each gains nothing
+    executor=one_at_a_time_executor,
 )

@@ -1,18 +1,34 @@
 """The Dagster jobs, run in this process and recorded in the instance that the UI shows."""
 
 import os
+import signal
+import threading
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 
-from dandelion_pipeline.cli.pool_slots import PROCESS_TAG, free_unused_slots, this_process
 from dandelion_pipeline.cli.report import err
 from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.assets.training import TrainedModelConfig
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
-from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_runs, ensure_experiment
+from dandelion_pipeline.defs.mlflow.open_runs import close_left_open
+from dandelion_pipeline.defs.mlflow.tracking import (
+    MLFLOW_STATUS,
+    close_runs,
+    ensure_experiment,
+)
+from dandelion_pipeline.defs.runs.executor import STOPPED_AT_ITS_END
+from dandelion_pipeline.defs.runs.processes import (
+    GONE,
+    NO_RETRY,
+    PROCESS_TAG,
+    end_dead_runs,
+    this_process,
+)
 from dandelion_pipeline.errors import DandelionError, SettingsError, TrackingUnavailable
 from dandelion_pipeline.settings import Settings, absolute_folder
 from dandelion_pipeline.training.config import TrainingConfig
@@ -26,6 +42,7 @@ nux:
 concurrency:
   pools:
     default_limit: 1  # one ingestion and one training at a time
+    granularity: run  # what waits is in the queue, and not a process that holds memory
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
@@ -40,6 +57,7 @@ run_monitoring:
   poll_interval_seconds: 10
   free_slots_after_run_end_seconds: 10
   max_resume_run_attempts: 0
+  max_runtime_seconds: 172800  # two days: what hangs is stopped, and lets others run
 run_retries:
   enabled: true  # and is started again; a step that failed is not
   max_retries: 1
@@ -80,6 +98,9 @@ class Pipeline:
         prepare_dagster_home(settings)
         self._settings = settings
         self._instance = dg.DagsterInstance.get()
+        for run in end_dead_runs(self._instance):
+            err.print(f"Run {run.run_id} of {run.job_name} is ended. {GONE}")
+            self._close_mlflow_runs(run.run_id)
 
     def ingest(self, day: str) -> None:
         """Take in the photos that landed on a day."""
@@ -95,22 +116,30 @@ class Pipeline:
             TrackingUnavailable: MLflow is not there, so that nothing of the run would be kept.
         """
         ensure_experiment(self._settings)
+        self._close_left_open()
         knobs = {"trained_model": TrainedModelConfig(**config.model_dump())}
         run_id = str(uuid.uuid4())
         try:
             result = self._execute("training_job", run_id, ops=knobs)
         finally:  # no daemon need run here, so no sensor closes the MLflow run
-            run = self._instance.get_run_by_id(run_id)
-            if run is not None and run.status in MLFLOW_STATUS:
-                self._close_mlflow_runs(run)
+            self._close_mlflow_runs(run_id)
         (made,) = result.asset_materializations_for_node("trained_model")
         return str(made.metadata[SNAPSHOT].value)
 
-    def _close_mlflow_runs(self, run: dg.DagsterRun) -> None:
+    def _close_mlflow_runs(self, run_id: str) -> None:
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.status not in MLFLOW_STATUS:
+            return
         try:
-            close_runs(self._settings, run.run_id, run.status)
+            close_runs(self._settings, run_id, run.status)
         except TrackingUnavailable as error:  # whatever came of the run stays
-            err.print(f"The MLflow run is left open: {error}")
+            err.print(f"The MLflow run is left open until the next training: {error}")
+
+    def _close_left_open(self) -> None:
+        try:
+            close_left_open(self._settings, self._instance)
+        except TrackingUnavailable as error:
+            err.print(f"MLflow runs may be left open until the next training: {error}")
 
     def _execute(
         self,
@@ -119,31 +148,33 @@ class Pipeline:
         *,
         partition_key: str | None = None,
         ops: Mapping[str, dg.Config] | None = None,
-    ) -> dg.ExecuteInProcessResult:
-        for other in list(free_unused_slots(self._instance)):
-            err.print(
-                f"Waiting for run {other.run_id} of {other.job_name}, which is still running. If "
-                "its process is gone, terminate it in Dagster: `make up`, Runs, Terminate."
-            )
+    ) -> dg.JobExecutionResult:
+        """Execute a job as the queue would, with its executor, which waits for its pools."""
+        definition = defs.resolve_job_def(job)
+        chosen = dg.RunConfig(dict(ops or {}), loggers={"console": {}})
+        day = {"dagster/partition": partition_key} if partition_key else {}
+        run = self._instance.create_run_for_job(
+            definition,
+            run_id=run_id,
+            run_config=chosen.to_config_dict(),  # type: ignore[no-untyped-call]
+            tags={**definition.run_tags, **day, PROCESS_TAG: this_process(), **NO_RETRY},
+        )
+        term = signal.getsignal(signal.SIGTERM)  # Dagster leaves SIGINT's handler in its place
         try:
-            return defs.resolve_job_def(job).execute_in_process(
-                instance=self._instance,
-                partition_key=partition_key,
-                run_config=dg.RunConfig(dict(ops or {}), loggers={"console": {}}),
-                tags={PROCESS_TAG: this_process()},
-                run_id=run_id,
-            )
+            result = execute_run(InMemoryJob(definition), run, self._instance, raise_on_error=True)
         except dg.DagsterExecutionInterruptedError:
-            # Dagster knows of no request to stop and calls it a failure: say what it was.
-            run = self._instance.get_run_by_id(run_id)
-            if run is not None:
-                self._instance.report_run_canceled(run, "Stopped by Ctrl-C.")
             raise KeyboardInterrupt from None
         except dg.DagsterError as error:  # IO managers, resources and retries wrap what is ours
             ours = _ours_within(error)
             if ours is None:
                 raise
             raise ours from None
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, term)
+        if STOPPED_AT_ITS_END in result.dagster_run.tags:
+            raise KeyboardInterrupt
+        return result
 
 
 def _ours_within(error: BaseException | None) -> DandelionError | None:

@@ -18,6 +18,7 @@ from dandelion_pipeline.cli.images.commands import (
     split_labels,
 )
 from dandelion_pipeline.cli.report import out, say, show_models
+from dandelion_pipeline.cli.stop_signals import stopped_like_ctrl_c
 from dandelion_pipeline.cli.store.choice import S3PortOption, StoreOption, chosen_store
 from dandelion_pipeline.configuration.document import Configuration
 from dandelion_pipeline.configuration.history import gate_since, in_force
@@ -85,7 +86,7 @@ def run(
     choice = SourceChoice(
         images, split_labels(labels), mirror, force, keep_splits, group_pattern, merge_case
     )
-    with chosen_store(kind, s3_port, may_join=True) as (settings, _):
+    with stopped_like_ctrl_c(), chosen_store(kind, s3_port, may_join=True) as (settings, _):
         store = open_store(settings.store)
         try:
             made = _made(settings, store, choice, preset, model, retrain=retrain)

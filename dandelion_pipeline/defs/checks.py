@@ -8,6 +8,9 @@ import dagster as dg
 from dandelion_pipeline.dataset.cleaning.acceptance import Acceptance
 from dandelion_pipeline.dataset.cleaning.batch_checks import BatchLimits, Finding
 
+ACCEPTED_BY = "accepted by"
+"""The metadata entry of a check whose finding somebody has accepted."""
+
 
 class BatchConfig(dg.Config, BatchLimits):
     """What a day's photos may look like; a day that is otherwise is stopped."""
@@ -36,7 +39,7 @@ def check_results(
             "bound": finding.bound,
         }
         if acceptance is not None and not finding.passed:
-            metadata |= {"accepted by": acceptance.who, "accepted because": acceptance.why}
+            metadata |= {ACCEPTED_BY: acceptance.who, "accepted because": acceptance.why}
         yield dg.AssetCheckResult(
             check_name=finding.check,
             passed=finding.passed,

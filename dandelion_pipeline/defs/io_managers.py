@@ -1,6 +1,6 @@
 """How outputs are kept: tables as Parquet, models as directories of files. No pickle."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 import pyarrow as pa
@@ -100,20 +100,49 @@ def read_trained_model(store: Store, version: str) -> TrainedModel:
 
 
 def latest_snapshot(context: dg.InputContext) -> str:
-    """What this run made of the upstream asset, or the run it retries, or the last run."""
-    records = context.instance.fetch_materializations(
-        context.asset_key, limit=_EVENTS_TO_SEARCH
-    ).records
-    made_by: dict[str | None, str] = {}
-    for record in records:
-        event = record.asset_materialization
-        if event is not None and SNAPSHOT in event.metadata:
-            made_by.setdefault(record.run_id, str(event.metadata[SNAPSHOT].value))
+    """What this run made of the upstream asset, or a run that it retries, or the last run."""
     run = context.step_context.dagster_run
-    for run_id in (run.run_id, run.parent_run_id, *made_by):
-        if run_id in made_by:
-            return made_by[run_id]
-    asset = context.asset_key.to_user_string()
+    return snapshot_for(context.instance, run, context.asset_key)
+
+
+def snapshot_for(instance: dg.DagsterInstance, run: dg.DagsterRun, asset: dg.AssetKey) -> str:
+    """The snapshot of an asset that a run reads.
+
+    Raises:
+        ObjectNotFound: there is none at all.
+    """
+    for run_id in _with_ancestors(instance, run):
+        made = instance.get_records_for_run(
+            run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+        ).records
+        found = [_snapshot_of(record.event_log_entry, asset) for record in made]
+        if any(found):
+            return list(filter(None, found))[-1]
+    for record in instance.fetch_materializations(asset, limit=_EVENTS_TO_SEARCH).records:
+        snapshot = _snapshot_of(record.event_log_entry, asset)
+        if snapshot:
+            return snapshot
+    name = asset.to_user_string()
     raise ObjectNotFound(
-        f"the input {asset}", "it has never been materialised", f"Materialise {asset} first"
+        f"the input {name}", "it has never been materialised", f"Materialise {name} first"
     )
+
+
+def _with_ancestors(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[str]:
+    """A run, the run that it retries, the run that this one retried, and so on to the first.
+
+    The first one is known even if somebody has deleted one in between.
+    """
+    found: dg.DagsterRun | None = run
+    while found is not None:
+        yield found.run_id
+        found = instance.get_run_by_id(found.parent_run_id) if found.parent_run_id else None
+    if run.root_run_id:
+        yield run.root_run_id
+
+
+def _snapshot_of(entry: dg.EventLogEntry, asset: dg.AssetKey) -> str | None:
+    event = entry.asset_materialization
+    if event is None or event.asset_key != asset or SNAPSHOT not in event.metadata:
+        return None
+    return str(event.metadata[SNAPSHOT].value)

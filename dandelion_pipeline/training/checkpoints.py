@@ -24,6 +24,7 @@ from dandelion_pipeline.storage.objects.store import Store, sha256_hex
 from dandelion_pipeline.training.config import TrainingConfig
 from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.loop import Training
+from dandelion_pipeline.training.optimization.precision import Arithmetic
 
 FORMAT = 3
 """Change it with whatever `capture` writes, or with what an epoch does."""
@@ -39,15 +40,23 @@ class Checkpoint:
     """Where one training is kept.
 
     Two trainings with the same data and configuration share it: they are equal after each epoch.
+    What ``auto`` comes to on this machine counts, so a training on a GPU is not gone on with on a
+    CPU, nor one in bfloat16 in another precision.
 
     Args:
         store: where it lies.
         data_hash: `DatasetInfo.hash` of what it is trained on.
         config: every knob.
+
+    Raises:
+        TrainingError: device or precision cannot be had here.
     """
 
     def __init__(self, store: Store, data_hash: str, config: TrainingConfig) -> None:
-        said = {"format": FORMAT, "data": data_hash, "config": config.model_dump(mode="json")}
+        here = Arithmetic.of(config.device, config.precision)
+        resolved = {"device": here.device.type, "precision": here.precision.value}
+        knobs = config.model_dump(mode="json") | resolved
+        said = {"format": FORMAT, "data": data_hash, "config": knobs}
         self._store = store
         self.key = layout.checkpoint(sha256_hex(json.dumps(said, sort_keys=True).encode()))
         self._writer = ThreadPoolExecutor(1, "checkpoint")

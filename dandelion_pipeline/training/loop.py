@@ -78,7 +78,7 @@ class Training:
         self.order = torch.empty(0, dtype=torch.int64)
         """What is left of the pass over the photos that is under way."""
         balance = Balance.of(config.imbalance, photos.labels, classes)
-        self.choices = choose(config, photos, balance)
+        self.choices = choose(config, photos, balance, self.arithmetic)
         self._balance = balance
         self._loss_offset = balance.loss_offset().to(device)
         self._photos = photos

@@ -22,7 +22,7 @@ from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training import fit as fitting
 from dandelion_pipeline.training.checkpoints import Checkpoint, capture, restore
-from dandelion_pipeline.training.config import TrainingConfig
+from dandelion_pipeline.training.config import Precision, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel, fit
 from dandelion_pipeline.training.history import EpochMetrics
 from dandelion_pipeline.training.inputs.loading import PreparedPhotos, TrainingPhotos
@@ -236,3 +236,35 @@ def test_another_configuration_or_other_data_begin_anew(tmp_path: Path) -> None:
         Checkpoint(store, "other data", CONFIG).key,
     }
     assert len(keys) == 3
+
+
+@pytest.mark.parametrize(
+    ("machine", "there"),
+    [
+        ("torch.cuda.is_available", True),
+        ("dandelion_pipeline.training.optimization.precision._cpu_multiplies_bf16", None),
+    ],
+    ids=["a machine with a GPU", "a CPU with other instructions"],
+)
+def test_what_auto_comes_to_is_part_of_it_so_another_kind_of_machine_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, there: bool | None
+) -> None:
+    store = open_store(tmp_path.as_uri())
+    auto = CONFIG.model_copy(update={"device": "auto"})
+    chosen = new_training(auto).choices
+    resolved = auto.model_copy(update={"device": chosen.device, "precision": chosen.precision})
+    here = Checkpoint(store, "data", auto).key
+    assert here == Checkpoint(store, "data", resolved).key
+    other = chosen.precision is not Precision.BF16 if there is None else there
+    monkeypatch.setattr(machine, lambda: other)
+    assert Checkpoint(store, "data", auto).key != here
+    if chosen.device == "cpu" and chosen.precision is Precision.FP32:
+        assert Checkpoint(store, "data", resolved).key == here
+
+
+def test_the_record_of_a_training_says_on_what_it_was_computed(model: TrainedModel) -> None:
+    choices = model.record.choices
+    assert choices
+    assert choices.device in ("cpu", "cuda")
+    assert choices.precision not in (None, Precision.AUTO)
+    assert f"in {choices.precision}" in choices.sentences()[-1]

@@ -20,6 +20,7 @@ from dandelion_pipeline.cli.images.photo_choice import (
     read_list,
 )
 from dandelion_pipeline.cli.report import out, say
+from dandelion_pipeline.cli.stop_signals import stopped_like_ctrl_c
 from dandelion_pipeline.dataset.cleaning.acceptance import Acceptance, accept
 from dandelion_pipeline.dataset.dataset import suspects_of
 from dandelion_pipeline.dataset.labels import reviews as log
@@ -171,7 +172,8 @@ def accept_day(
     say("accepted", f"{day}: {reason}")
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  Dagster takes seconds
 
-    Pipeline(settings).ingest(day)
+    with stopped_like_ctrl_c():
+        Pipeline(settings).ingest(day)
 
 
 def _decide(

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 
 from dandelion_pipeline.defs.automation.jobs import ingestion_job
+from dandelion_pipeline.defs.mlflow.open_runs import OPEN_RUNS_SENSOR
 from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_runs
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.alerts import Alert, alert_of, send
-from dandelion_pipeline.errors import TransientError
+from dandelion_pipeline.errors import TrackingUnavailable, TransientError
 from dandelion_pipeline.ingest.intake import waiting_files
 from dandelion_pipeline.ingest.landing import is_ingested
 from dandelion_pipeline.settings import Settings
@@ -93,8 +94,13 @@ def _mlflow_sensor(settings: Settings, status: dg.DagsterRunStatus) -> dg.Sensor
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Closes the MLflow run of a Dagster run that ended as {status.value}.",
     )
-    def sensor(context: dg.RunStatusSensorContext) -> None:
-        for run_id in close_runs(settings, context.dagster_run.run_id, status):
+    def sensor(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+        try:
+            closed = close_runs(settings, context.dagster_run.run_id, status)
+        except TrackingUnavailable as error:  # Dagster tells of this run once
+            return dg.SkipReason(f"{error} Once it is back, {OPEN_RUNS_SENSOR} closes the run.")
+        for run_id in closed:
             context.log.info(f"MLflow run {run_id} closed as {status.value}")
+        return None
 
     return sensor

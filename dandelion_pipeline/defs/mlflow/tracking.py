@@ -3,7 +3,7 @@
 dagster-mlflow's own hook ends the MLflow run after the step that comes last in the graph,
 whatever became of the others. Here an asset that fails says so at once, and the Dagster
 run's final status has the last word (`close_runs`, called by the run-status sensors and by
-`dandelion run`).
+`dandelion run`). What they could not close because MLflow was away, `open_runs` finds.
 
 Training waits for an MLflow that is started anew, as long as MLflow's own client does. Opening
 and closing a run does not, so that publishing waits for nobody.
@@ -32,6 +32,9 @@ EXPERIMENT = "dandelion"
 
 TIMEOUT_S = 14.0
 """How long opening or closing a run waits for MLflow, all its answers together."""
+
+DAGSTER_RUN = "dagster_run_id"
+"""The tag by which dagster-mlflow says whose run it is."""
 
 _TAKEN = frozenset({"RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"})
 """What MLflow says when another process has just made or restored the experiment."""
@@ -179,7 +182,7 @@ def close_runs(settings: Settings, dagster_run_id: str, status: dg.DagsterRunSta
     runs = client.ask(lambda asked: _runs_of(asked, dagster_run_id))
     wrong = [run.info.run_id for run in runs if run.info.status != wanted]
     for run_id in wrong:
-        client.ask(partial(_terminate, run_id=run_id, status=wanted))
+        client.ask(partial(terminate, run_id=run_id, status=wanted))
     return wrong
 
 
@@ -187,11 +190,12 @@ def _runs_of(client: MlflowClient, dagster_run_id: str) -> list[Run]:
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         return []
-    of_the_run = f"tags.dagster_run_id = '{dagster_run_id}'"
+    of_the_run = f"tags.{DAGSTER_RUN} = '{dagster_run_id}'"
     return list(client.search_runs([experiment.experiment_id], of_the_run))
 
 
-def _terminate(client: MlflowClient, run_id: str, status: str) -> None:
+def terminate(client: MlflowClient, run_id: str, status: str) -> None:
+    """End a run, whatever its status is."""
     client.set_terminated(run_id, status)
 
 

@@ -1,33 +1,39 @@
-"""What people are told when a run has failed for good."""
+"""What people are told: of runs that failed for good, of warnings, and of Dagster itself."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import dagster as dg
 import httpx
 from dagster_shared.error import SerializableErrorInfo
 
+from dandelion_pipeline.defs.checks import ACCEPTED_BY
+
 _WEBHOOK_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One failed run, in words."""
+    """One thing that somebody should look at, in words. What does not apply is empty."""
 
-    run_id: str
-    job: str
-    partition: str
-    step: str
-    """The step that failed first, or nothing if the run never came to one."""
+    what: str
+    """Such as ``failed``."""
 
     reason: str
+    run_id: str = ""
+    job: str = ""
+    partition: str = ""
+    step: str = ""
+    """The step that failed first, or nothing if the run never came to one."""
 
     @property
     def message(self) -> str:
         """One line for people."""
-        of_day = f" of {self.partition}" if self.partition else ""
+        of_run = f"run {self.run_id} of {self.job} " if self.run_id else ""
+        of_day = f"of {self.partition} " if self.partition else ""
         in_step = f" in {self.step}" if self.step else ""
-        return f"run {self.run_id} of {self.job}{of_day} failed{in_step}: {self.reason}"
+        return f"{of_run}{of_day}{self.what}{in_step}: {self.reason}"
 
 
 def alert_of(run: dg.DagsterRun, failure: dg.DagsterEvent) -> Alert | None:
@@ -44,13 +50,37 @@ def alert_of(run: dg.DagsterRun, failure: dg.DagsterEvent) -> Alert | None:
     if first is not None:
         error = first.step_failure_data.error
     if error is not None:
-        reason = _innermost(error)
+        reason = innermost(error)
     return Alert(
+        what="failed",
         run_id=run.run_id,
         job=run.job_name,
         partition=run.tags.get("dagster/partition", ""),
         step=(first.step_key or "") if first is not None else "",
         reason=" ".join(reason.split()),
+    )
+
+
+def alert_of_warnings(
+    run: dg.DagsterRun, checks: Iterable[dg.AssetCheckEvaluation]
+) -> Alert | None:
+    """The alert for a run that succeeded although checks did not pass; None if all did.
+
+    What somebody has accepted (`dandelion images accept`) is decided, and raises none.
+    """
+    said = [
+        f"{check.asset_key.to_user_string()}, {check.check_name}: {check.description or '-'}"
+        for check in checks
+        if not check.passed and ACCEPTED_BY not in check.metadata
+    ]
+    if not said:
+        return None
+    return Alert(
+        what="succeeded with warnings",
+        reason="; ".join(said),
+        run_id=run.run_id,
+        job=run.job_name,
+        partition=run.tags.get("dagster/partition", ""),
     )
 
 
@@ -60,6 +90,7 @@ def send(alert: Alert, webhook: str, log: logging.Logger) -> None:
     Never raises: an alert that cannot be sent is logged, and the sensor goes on with the next.
     """
     document = {"text": alert.message, **asdict(alert)}
+    del document["what"]
     try:
         httpx.post(webhook, json=document, timeout=_WEBHOOK_TIMEOUT_S).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:  # the URL may hold a secret: not logged
@@ -68,7 +99,8 @@ def send(alert: Alert, webhook: str, log: logging.Logger) -> None:
         )
 
 
-def _innermost(error: SerializableErrorInfo) -> str:
+def innermost(error: SerializableErrorInfo) -> str:
+    """What an error says that others were raised from."""
     while error.cause is not None:
         error = error.cause
     return error.message

@@ -1,8 +1,9 @@
-"""A run launcher that notices when the code server, and its runs with it, are gone.
+"""A run launcher that notices when whatever executes a run is gone.
 
 Dagster's `DefaultRunLauncher` starts each run as a process of the code server. That server
 notices within a second that a run's process has died, but nobody notices if the server itself is
-killed or started anew: its runs would stay STARTED for ever, and keep their slots.
+killed or started anew: its runs would stay STARTED for ever, and keep their slots. Nor does anybody
+look after a run that `dandelion run` executes itself.
 """
 
 import json
@@ -18,6 +19,8 @@ from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
+
+from dandelion_pipeline.defs.runs.processes import GONE, ask_to_stop, process_of
 
 _SERVER_TAG = ".dagster/grpc_info"  # written by DefaultRunLauncher
 _TIMEOUT_S = 10
@@ -71,9 +74,15 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Ask the code server that started a run whether it still has it."""
+        """Ask the code server that started a run whether it still has it, or look for its process.
+
+        A process of another host is taken to be alive: nobody can tell from here.
+        """
         server = json.loads(run.tags.get(_SERVER_TAG, "null"))
         if server is None:
+            process = process_of(run)
+            if process is not None and process.is_gone:
+                return CheckRunHealthResult(WorkerStatus.FAILED, GONE)
             return CheckRunHealthResult(WorkerStatus.RUNNING, "it runs outside the code server")
         if not hasattr(self, "_watches"):  # Dagster's own constructor knows nothing of it
             self._watches = {}
@@ -82,6 +91,15 @@ class WatchedRunLauncher(DefaultRunLauncher):
         if seen is Seen.HAS_THE_RUN or verdict.status is WorkerStatus.FAILED:
             del self._watches[run.run_id]
         return verdict
+
+    def terminate(self, run_id: str) -> bool:
+        """Stop a run: also one that a process of this host executes itself, as Ctrl-C does."""
+        run = self._instance.get_run_by_id(run_id)
+        process = None if run is None or run.is_finished else process_of(run)
+        if run is not None and process is not None and process.is_running:
+            self._instance.report_run_canceling(run)
+            return ask_to_stop(process)
+        return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
 
 
 def _look(server: Mapping[str, Any], run_id: str) -> Seen:

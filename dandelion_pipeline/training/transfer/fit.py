@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from dandelion_pipeline.networks.device import pick_device
 from dandelion_pipeline.networks.transfer import TRANSFER
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.training.choices import Choices
@@ -58,6 +59,7 @@ def fit_transfer(
         imbalance=task.balance.method,
         imbalance_reason=task.balance.reason(config.imbalance),
         tuning=learnt.sentence(),
+        device=pick_device(config.device).type,
     )
     ended = Ended(TRANSFER, config, learnt.history, choices)
     return trained_model(ended, exported, dataset, time.perf_counter() - started)
