@@ -1,7 +1,7 @@
 """The intake of a day: each landed file is accepted, a duplicate, ignored, or rejected."""
 
 import os
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -16,6 +16,7 @@ from dandelion_pipeline.errors import ImageRefused, StoreError
 from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.images.sample.photos import is_sample
 from dandelion_pipeline.ingest.spelling import RAW_IMAGES, spelling
+from dandelion_pipeline.ingest.unread import read_before, row_of
 from dandelion_pipeline.ingest.verdicts import (
     ACCEPTED,
     DUPLICATE,
@@ -39,14 +40,18 @@ __all__ = [
     "RAW_IMAGES",
     "RAW_SCHEMA",
     "REJECTED",
+    "STOPPED",
     "Intake",
     "counts",
-    "intake_rows",
+    "raw_columns",
     "real_labels",
+    "stopped",
     "take_in",
-    "waiting_days",
-    "waiting_files",
 ]
+
+STOPPED = "stopped"
+"""The metadata entry of a raw or a clean table that says why its day was stopped; empty if it was
+not. Tables of before 2026-12 have none."""
 
 _CHUNK = 1_000  # rows that are Python objects at once: some 2 MB
 
@@ -64,7 +69,8 @@ RAW_SCHEMA = pa.schema(
         pa.field("detail", pa.string(), nullable=False),
         pa.field("format", pa.string(), nullable=False),
         pa.field("is_sample", pa.bool_(), nullable=False),
-    ]
+    ],
+    metadata={STOPPED: ""},
 )
 
 
@@ -110,7 +116,13 @@ def take_in(
     del fresh, listed  # so a listing of 100,000 files makes room for their table as it grows
     judged, stored = _judge_all(store, files, spelled, on_photo)
     table = pa.concat_tables([known, judged, pa.Table.from_pylist(unread, schema=RAW_SCHEMA)])
+    table = table.replace_schema_metadata(RAW_SCHEMA.metadata)  # and not that of `before`
     return Intake(_with_duplicates(table), read=judged.num_rows + len(unread), stored=stored)
+
+
+def stopped(table: pa.Table, why: str) -> pa.Table:
+    """The same raw or clean table, which says why its day was stopped; empty if it was not."""
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), STOPPED.encode(): why})
 
 
 def counts(table: pa.Table) -> dict[str, int]:
@@ -119,35 +131,18 @@ def counts(table: pa.Table) -> dict[str, int]:
     return {name: counted.get(name, 0) for name in (ACCEPTED, DUPLICATE, REJECTED, IGNORED)}
 
 
-def intake_rows(store: Store) -> list[dict[str, str]]:
-    """The rows of all intakes so far."""
+def raw_columns(store: Store, *names: str) -> pa.Table:
+    """Some columns of all intakes so far."""
     tables = store.list_objects(f"{layout.TABLES}{RAW_IMAGES}/")
-    return [row for o in tables for row in read_table(store, o.key).to_pylist()]
+    empty = RAW_SCHEMA.empty_table().select(names)
+    return pa.concat_tables([empty, *(read_table(store, o.key).select(names) for o in tables)])
 
 
 def real_labels(store: Store) -> set[str]:
     """The labels of accepted photos that were not generated."""
-    return {
-        row["label"]
-        for row in intake_rows(store)
-        if row["status"] == ACCEPTED and not row["is_sample"]
-    }
-
-
-def waiting_files(store: Store) -> dict[str, list[StoredObject]]:
-    """Files that no intake has seen as they are now, by the day of their landing folder."""
-    seen = {(row["key"], row["modified"]) for row in intake_rows(store)}
-    waiting: dict[str, list[StoredObject]] = defaultdict(list)
-    for found in store.survey(layout.LANDING).objects:
-        place = layout.split_landing_key(found.key)
-        if place and by_name(found) is None and (found.key, _modified(found)) not in seen:
-            waiting[place[0]].append(found)
-    return dict(sorted(waiting.items()))
-
-
-def waiting_days(store: Store) -> list[str]:
-    """Days whose landing folder holds files that no intake has seen as they are now."""
-    return list(waiting_files(store))
+    rows = raw_columns(store, "label", "status", "is_sample")
+    real = pc.and_not(pc.equal(rows["status"], ACCEPTED), rows["is_sample"])
+    return set(pc.unique(rows["label"].filter(real)).to_pylist())
 
 
 def _fresh(
@@ -156,13 +151,12 @@ def _fresh(
     """Files that are new or changed, and what an earlier intake said of the others."""
     if before is None:
         return found, RAW_SCHEMA.empty_table()
-    row = pc.index_in(pa.array([o.key for o in found], pa.string()), before["key"].combine_chunks())
-    modified = pa.array([_modified(o) for o in found], pa.string())
-    read_before = pc.not_equal(before["reason"], UNREADABLE).take(row)  # else it is tried again
-    same = pc.and_(pc.equal(before["modified"].take(row), modified), read_before)
-    same = pc.fill_null(same, fill_value=False)
+    row = row_of(found, before)
+    reason = before["reason"].combine_chunks().take(row)
+    was_readable = pc.fill_null(pc.not_equal(reason, UNREADABLE), fill_value=False)
+    same = pc.and_(read_before(found, before), was_readable)  # else it is tried again
     fresh = [o for o, is_same in zip(found, same.to_pylist(), strict=True) if not is_same]
-    return fresh, before.take(row.filter(same.combine_chunks()))
+    return fresh, before.take(row.filter(same))
 
 
 def _judge_all(

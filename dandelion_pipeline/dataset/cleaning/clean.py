@@ -26,10 +26,11 @@ from dandelion_pipeline.images.measures.quality_limits import QualityLimits, dro
 from dandelion_pipeline.images.near_duplicates.background import Background
 from dandelion_pipeline.images.near_duplicates.fingerprints import fingerprint
 from dandelion_pipeline.images.near_duplicates.matches import NearDuplicates
-from dandelion_pipeline.ingest.intake import ACCEPTED
+from dandelion_pipeline.ingest.intake import ACCEPTED, STOPPED, stopped
 from dandelion_pipeline.storage.content_store import read_photos
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.prefetch import ordered_parallel_map
+from dandelion_pipeline.storage.records.content_hash import content_hash
 
 CLEAN_IMAGES = "clean_images"
 MEASURES = "4"
@@ -55,8 +56,12 @@ CLEAN_SCHEMA = pa.schema(
         pa.field("drop_reason", pa.string(), nullable=False),
         *GROUP_SCHEMA,
     ],
-    metadata={"measures": MEASURES},
+    metadata={"measures": MEASURES, STOPPED: ""},
 )
+
+MADE_OF = "raw_images"
+"""The metadata entry of a clean table with the seal of the raw table that it was made of: see
+`storage.records.tables.SEAL`. Tables of before 2026-12 have none."""
 
 _NEAR_DUPLICATES = b"near_duplicates"
 _CHUNK = 1_000  # photos whose measures are Python objects at once: some 1 MB
@@ -94,6 +99,7 @@ def clean(
         ObjectNotFound: a photo is not there.
         ObjectDamaged: a photo is not what its hash says.
     """
+    made_of = content_hash(raw)
     accepted = raw.filter(pc.equal(raw["status"], ACCEPTED)).select(_TAKEN_OVER)
     del raw  # 20 MB for 100,000 photos, where the caller does not need it either
     before = before if before is not None and _is_current(before) else None
@@ -119,7 +125,7 @@ def clean(
     table = pa.table(columns, schema=CLEAN_SCHEMA)
     found = near_duplicates_found(table, near_duplicates, backgrounds[-1])
     return table.replace_schema_metadata(
-        {**CLEAN_SCHEMA.metadata, _NEAR_DUPLICATES: json.dumps(found)}
+        {**CLEAN_SCHEMA.metadata, MADE_OF: made_of, _NEAR_DUPLICATES: json.dumps(found)}
     )
 
 
@@ -225,6 +231,8 @@ def stop(photos: pa.Table, why: str) -> pa.Table:
     at = CLEAN_SCHEMA.get_field_index("keep")
     nothing = pa.array([False] * photos.num_rows)
     own = pc.if_else(photos["keep"], reason, photos["drop_reason"])
-    return photos.set_column(at, CLEAN_SCHEMA.field(at), nothing).set_column(
-        at + 1, CLEAN_SCHEMA.field(at + 1), own
+    return (
+        stopped(photos, why)
+        .set_column(at, CLEAN_SCHEMA.field(at), nothing)
+        .set_column(at + 1, CLEAN_SCHEMA.field(at + 1), own)
     )

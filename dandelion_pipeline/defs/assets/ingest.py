@@ -11,6 +11,7 @@ from dandelion_pipeline.dataset.cleaning.acceptance import accepted
 from dandelion_pipeline.dataset.cleaning.batch_checks import (
     REJECTION_RATE,
     check_rejections,
+    failed,
     require,
 )
 from dandelion_pipeline.defs.airflow.runs import DATA_INGESTION
@@ -20,7 +21,14 @@ from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
-from dandelion_pipeline.ingest.intake import ACCEPTED, RAW_IMAGES, REJECTED, counts, take_in
+from dandelion_pipeline.ingest.intake import (
+    ACCEPTED,
+    RAW_IMAGES,
+    REJECTED,
+    counts,
+    stopped,
+    take_in,
+)
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.records.tables import last_table
 
@@ -75,8 +83,9 @@ def raw_images(
         "rejections": _rejections(rejected),
         "preview": preview,
     }
-    yield dg.Output(intake.table, metadata=metadata)
     findings = [check_rejections(intake.table, config)]
+    why = failed(findings) if acceptance is None else ""
+    yield dg.Output(stopped(intake.table, why), metadata=metadata)
     yield from check_results(findings, [REJECTION_RATE], acceptance)
     require(day, findings, acceptance)
 
