@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dandelion_pipeline.cli.report import out, progress, say
+from dandelion_pipeline.dataset.cleaning.measures import outdated_measures
 from dandelion_pipeline.errors import ObjectDamaged, ReleaseError, SettingsError
 from dandelion_pipeline.ingest import garbage_collection as photos
 from dandelion_pipeline.release import garbage_collection as models
@@ -195,6 +196,8 @@ def _orphans(store: Store) -> list[Orphan]:
         *models.orphans(store),
         *models.outdated_embeddings(store),
         *garbage_collection.abandoned_trainings(store),
+        *garbage_collection.abandoned_steps(store),
+        *outdated_measures(store),
         *garbage_collection.unfinished_writes(store),
     ]
 

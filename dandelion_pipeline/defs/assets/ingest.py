@@ -14,6 +14,8 @@ from dandelion_pipeline.dataset.cleaning.batch_checks import (
     failed,
     require,
 )
+from dandelion_pipeline.dataset.cleaning.measures import DayMeasures
+from dandelion_pipeline.dataset.cleaning.measuring import one_blas_thread
 from dandelion_pipeline.defs.airflow.runs import DATA_INGESTION
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
 from dandelion_pipeline.defs.partitions import days
@@ -26,6 +28,7 @@ from dandelion_pipeline.ingest.intake import (
     RAW_IMAGES,
     REJECTED,
     counts,
+    forget_parts,
     stopped,
     take_in,
 )
@@ -63,7 +66,8 @@ def raw_images(
 
     with transient_errors_retried(context):
         before = last_table(opened, layout.table(RAW_IMAGES, day))
-        intake = take_in(opened, day, before, progress)
+        with one_blas_thread():
+            intake = take_in(opened, day, before, progress, DayMeasures(opened, day))
         preview = photos_preview(opened, _with_status(intake.table, ACCEPTED))
         acceptance = accepted(opened, day)
     rejected, files = _with_status(intake.table, REJECTED), intake.table.num_rows
@@ -86,6 +90,7 @@ def raw_images(
     findings = [check_rejections(intake.table, config)]
     why = failed(findings) if acceptance is None else ""
     yield dg.Output(stopped(intake.table, why), metadata=metadata)
+    forget_parts(opened, day)  # Dagster goes on here once the table is written
     yield from check_results(findings, [REJECTION_RATE], acceptance)
     require(day, findings, acceptance)
 

@@ -215,7 +215,7 @@ def test_old_days_come_up_in_turn_and_where_something_is_likely_is_looked_at_fir
     for day in DAYS:
         store.put(layout.landing_photo(day, "grass", "1.jpg"), photo())
         ingest_and_clean(store, day)
-    after, seen = "", []
+    after, seen = "", list[str]()
     for _ in range(3):
         turn = look(store, [], after, files=2)
         after, seen = turn.last, [*seen, *sorted(turn.days)]
@@ -227,8 +227,9 @@ def test_old_days_come_up_in_turn_and_where_something_is_likely_is_looked_at_fir
     assert list(look(store, [], DAYS[2], files=2).waiting) == [DAYS[3]]
     assert list(look(store, [DAYS[3]], "", files=2).waiting) == [DAYS[3]]
 
-    store.put(layout.landing_photo(DAY, "grass", "1.jpg"), photo())  # a new day
-    ingest(store, DAYS[3])  # and its run ended here
+    for day in (DAY, NEXT):
+        store.put(layout.landing_photo(day, "grass", "1.jpg"), photo())
+    ingest(store, NEXT)  # and its run ended here
     turn = look(store, [], "", files=1)
-    assert list(turn.waiting) == [DAYS[3], DAY]
+    assert list(turn.waiting) == [DAY, NEXT]
     assert turn.last == DAYS[0]
