@@ -29,12 +29,12 @@ def unread_of_day(store: Store, day: str, landed: Iterable[StoredObject]) -> lis
 
     What need not be read, such as sidecars, is none of them.
     """
-    files = [file for file in landed if by_name(file) is None]
+    files = list(landed)
     raw = last_table(store, layout.table(RAW_IMAGES, day)) if files else None
-    if raw is None:
-        return files
-    same = read_before(files, raw).to_pylist()
-    return [file for file, is_same in zip(files, same, strict=True) if not is_same]
+    if raw is not None:
+        same = read_before(files, raw).to_pylist()
+        files = [file for file, is_same in zip(files, same, strict=True) if not is_same]
+    return [file for file in files if by_name(file) is None]
 
 
 def read_before(files: list[StoredObject], raw: pa.Table) -> pa.Array:

@@ -8,8 +8,8 @@ from PIL import Image
 
 from dandelion_pipeline.dataset.cleaning import measuring
 from dandelion_pipeline.dataset.cleaning.clean import clean
-from dandelion_pipeline.dataset.cleaning.measures import MEASURES, outdated_measures
-from dandelion_pipeline.dataset.cleaning.measuring import MEASURED_SCHEMA
+from dandelion_pipeline.dataset.cleaning.measures import outdated_measures
+from dandelion_pipeline.dataset.cleaning.measuring import MEASURED_SCHEMA, MEASURES
 from dandelion_pipeline.images.decoding.decode import Photo, decode
 from dandelion_pipeline.ingest.intake import take_in
 from dandelion_pipeline.storage import layout
