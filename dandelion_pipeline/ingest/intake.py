@@ -198,18 +198,33 @@ def _judge_all(
         size_of=lambda one: len(one.data),
     )
     batches, stored, done = [], 0, 0
+    old: dict[str, str] = {}
     with closing(contents), closing(judged), closing(kept):  # or they would hold their threads
         for part in in_parts(told(kept, total, on_photo)):
             done += len(part)
             stored += sum(one.is_new for one in part)
             rows = [one.row for one in part]
+            old |= {one.sha256: one.key for one in part if one.is_accepted and not one.is_new}
             batches.append(pa.RecordBatch.from_pylist(rows, schema=RAW_SCHEMA))
             if inspection is not None:
                 photos = [one for one in part if one.found]
                 inspection.keep([one.sha256 for one in photos], [one.found for one in photos])
             if done < total:
                 parts.add(pa.Table.from_batches(batches[-1:]))
+    _keep_again(store, old)
     return pa.Table.from_batches(batches, schema=RAW_SCHEMA), stored
+
+
+def _keep_again(store: Store, old: Mapping[str, str]) -> None:
+    """See that photos are there which were there before this intake, by the keys they landed as.
+
+    `dandelion store gc` may have taken one for an orphan, and removed it in the very moment in
+    which it was kept again.
+    """
+    there = ordered_parallel_map(lambda sha256: store.exists(layout.image(sha256)), old)
+    for (_, key), is_there in zip(old.items(), there, strict=True):
+        if not is_there:
+            keep(store, store.get(key))
 
 
 def _with_duplicates(table: pa.Table) -> pa.Table:

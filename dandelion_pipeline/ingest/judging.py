@@ -42,6 +42,11 @@ class Judged:
         return self.row["status"] == ACCEPTED
 
     @property
+    def key(self) -> str:
+        """Where it landed."""
+        return str(self.row["key"])
+
+    @property
     def sha256(self) -> str:
         """The hash of its bytes."""
         return str(self.row["sha256"])

@@ -13,12 +13,13 @@ from dandelion_pipeline.dataset.cleaning import measuring
 from dandelion_pipeline.dataset.cleaning.clean import clean
 from dandelion_pipeline.dataset.cleaning.measures import DayMeasures
 from dandelion_pipeline.images.decoding.decode import Photo, decode
-from dandelion_pipeline.ingest import garbage_collection, judging
+from dandelion_pipeline.ingest import garbage_collection, intake, judging
 from dandelion_pipeline.ingest.intake import RAW_IMAGES, forget_parts, take_in
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.content_store import keep
 from dandelion_pipeline.storage.garbage_collection import damaged_tables, older_than
 from dandelion_pipeline.storage.objects.location import open_store
-from dandelion_pipeline.storage.objects.store import Store, StoredObject
+from dandelion_pipeline.storage.objects.store import Store, StoredObject, sha256_hex
 from dandelion_pipeline.storage.records import parts
 from dandelion_pipeline.storage.records.tables import read_table, write_table
 from dandelion_pipeline_tests.images.encoded import encode
@@ -106,18 +107,18 @@ def test_it_goes_on_where_it_was_and_each_photo_is_decoded_once(
     again, left = decoder(3 * LANDED), LANDED - len(in_parts(killed))
     assert 0 < left < LANDED
     told: list[tuple[int, int]] = []
-    intake = take_in(killed, DAY, None, lambda *done: told.append(done), DayMeasures(killed, DAY))
-    assert again.photos == intake.read == left
+    done = take_in(killed, DAY, None, lambda *done: told.append(done), DayMeasures(killed, DAY))
+    assert again.photos == done.read == left
     assert told == [(number, left) for number in range(1, left + 1)]
-    assert intake.table["name"].to_pylist() == [f"{number:03}.png" for number in range(LANDED)]
-    assert image_keys(killed) == named(intake.table)
-    table = clean(killed, intake.table)
+    assert done.table["name"].to_pylist() == [f"{number:03}.png" for number in range(LANDED)]
+    assert image_keys(killed) == named(done.table)
+    table = clean(killed, done.table)
     assert (table.num_rows, again.photos) == (LANDED, left)
-    write_table(killed, layout.table(RAW_IMAGES, DAY), intake.table)
+    write_table(killed, layout.table(RAW_IMAGES, DAY), done.table)
     forget_parts(killed, DAY)
     DayMeasures(killed, DAY).forget()
     assert killed.list_objects(layout.PARTS) == []
-    assert clean(killed, intake.table).equals(table)  # as if nothing had been killed
+    assert clean(killed, done.table).equals(table)  # as if nothing had been killed
 
 
 def test_gc_spares_what_a_long_ingestion_has_kept_so_far(killed: Store) -> None:
@@ -125,6 +126,22 @@ def test_gc_spares_what_a_long_ingestion_has_kept_so_far(killed: Store) -> None:
     assert 0 < len(safe) < len(kept)
     chosen = {orphan.name for orphan in older_than(garbage_collection.orphans(killed), GRACE)}
     assert chosen == kept - safe  # those are rubbish
+
+
+def test_a_photo_that_gc_removes_in_the_moment_in_which_it_is_kept_again_is_there_at_the_end(
+    landed: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(landed, png(3))  # an orphan
+
+    def keep_and_lose(store: Store, data: bytes) -> bool:
+        is_new = keep(store, data)
+        if not is_new:
+            store.delete(layout.image(sha256_hex(data)))
+            monkeypatch.setattr(intake, "keep", keep)
+        return is_new
+
+    monkeypatch.setattr(intake, "keep", keep_and_lose)
+    assert named(take_in(landed, DAY, None).table) == image_keys(landed)
 
 
 def test_an_ingestion_that_ends_while_gc_reads_the_tables_loses_nothing(

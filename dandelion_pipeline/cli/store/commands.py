@@ -75,7 +75,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove orphans that are older than the grace period: longer than any run may take."""
+    """Remove orphans that are older than the grace period: longer than any training may take."""
     opened = open_store(load_settings().store)
     chosen = garbage_collection.older_than(_orphans(opened), _duration(grace))
     results = [] if dry_run else garbage_collection.remove(opened, chosen)
@@ -249,7 +249,7 @@ def _duration(text: str) -> timedelta:
             "it is no number of days, hours or minutes, such as 7d, 12h or 45m"
             if grace is None
             else "a run that is under way may have written what nothing refers to yet",
-            f"Choose at least {SHORTEST.seconds // 60}m, and more than your longest run takes",
+            f"Choose at least {SHORTEST.seconds // 60}m, and more than your longest training takes",
         )
     return grace
 

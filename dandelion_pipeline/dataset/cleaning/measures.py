@@ -47,7 +47,8 @@ class DayMeasures:
 
     def keep(self, hashes: Sequence[str], measured: Sequence[dict[str, object]]) -> None:
         """Keep what was measured of some photos, by their SHA-256."""
-        self._parts.add(_table(hashes, measured))
+        if hashes:
+            self._parts.add(_table(hashes, measured))
 
     def known(self) -> pa.Table:
         """All that is kept: a table of `MEASURED_SCHEMA` with a column ``sha256`` before."""
