@@ -7,9 +7,9 @@ the others: in turn, they all come up.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from dandelion_pipeline.dataset.cleaning.waiting import Tables, Waiting, uncleaned_table
+from dandelion_pipeline.errors import ObjectDamaged
 from dandelion_pipeline.ingest.landing import is_ingested
 from dandelion_pipeline.ingest.unread import unread_of_day
 from dandelion_pipeline.storage import layout
@@ -19,7 +19,7 @@ from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 FILES = 2_000
 """A look ends once it has listed so many files: some 0.1 s on S3."""
 
-_AT_ONCE = 2  # days
+_AT_ONCE = 3  # days
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,9 @@ class Look:
     last: str
     """The last of the days that come up in turn."""
 
+    damaged: tuple[ObjectDamaged, ...] = ()
+    """Tables that are not as they were written; nothing is said of their days."""
+
 
 def look(store: Store, closely: Iterable[str], after: str = "", files: int = FILES) -> Look:
     """Look at some days.
@@ -43,28 +46,23 @@ def look(store: Store, closely: Iterable[str], after: str = "", files: int = FIL
         store: the store.
         closely: days to look at in any case.
         after: the other days come up in turn from the one after this, a `Look.last`.
-        files: so many files are listed, or those of one day of each kind, if these are more.
+        files: so many files are listed, or those of a few days of each kind, if these are more.
 
     Returns:
         What was found of these days, of days whose raw table has no clean table, of new days, and
         of a share of the others.
-
-    Raises:
-        ObjectDamaged: a table is not as it was written.
     """
     tables = Tables.of(store)
     landed = {day for day in store.folders(layout.LANDING) if is_ingested(day)}
     seen = _Seen(store, tables)
-    stale = [day for day in tables.raw if _may_be_uncleaned(tables, day)]
-    seals = ordered_parallel_map(lambda day: uncleaned_table(store, day, tables), stale)
-    uncleaned = {day for day, seal in zip(stale, seals, strict=True) if seal}
     certain = {day for day in closely if day in landed or day in tables.raw}
-    seen.at(sorted(certain | uncleaned), files=0)
+    seen.at(sorted(certain.union(seen.uncleaned())), files=0)
     seen.at(sorted(landed.difference(tables.raw, seen.days), reverse=True), files)
     others = sorted(landed.difference(seen.days))
     in_turn = [day for day in others if day > after] + [day for day in others if day <= after]
     last = seen.at(in_turn, files) or after
-    return Look(frozenset(seen.days), dict(sorted(seen.waiting.items())), last)
+    waiting = dict(sorted(seen.waiting.items()))
+    return Look(frozenset(seen.days), waiting, last, tuple(seen.damaged.values()))
 
 
 class _Seen:
@@ -74,11 +72,18 @@ class _Seen:
         self._listed = 0
         self.days: set[str] = set()
         self.waiting: dict[str, Waiting] = {}
+        self.damaged: dict[str, ObjectDamaged] = {}
+
+    def uncleaned(self) -> set[str]:
+        """The days whose raw table has no clean table, as far as a listing gives a hint."""
+        stale = [day for day in self._tables.raw if _may_be_uncleaned(self._tables, day)]
+        seals = ordered_parallel_map(self._seal, stale)
+        return {day for day, seal in zip(stale, seals, strict=True) if seal}
 
     def at(self, days: Sequence[str], files: int) -> str:
-        """Look at days until so many files were listed, 0 for all. Gives the last one."""
+        """Look at some days until so many files were listed, 0 for all. Gives the last one."""
         last = ""
-        for some in _parts(days):
+        for some in _batched(days, _AT_ONCE if files else len(days) or 1):
             for day, waiting in ordered_parallel_map(self._look, some):
                 last = day
                 self.days.add(day)
@@ -91,16 +96,24 @@ class _Seen:
     def _look(self, day: str) -> tuple[str, Waiting]:
         landed = self._store.survey(layout.landing_day(day)).objects
         self._listed += len(landed)
-        unread = unread_of_day(self._store, day, landed)
-        return day, Waiting(unread, uncleaned_table(self._store, day, self._tables))
+        uncleaned = self._seal(day)
+        try:
+            return day, Waiting(unread_of_day(self._store, day, landed), uncleaned)
+        except ObjectDamaged as error:
+            self.damaged[day] = error
+            return day, Waiting()
+
+    def _seal(self, day: str) -> str:
+        try:
+            return uncleaned_table(self._store, day, self._tables)
+        except ObjectDamaged as error:
+            self.damaged[day] = error
+            return ""
 
 
-def _parts(days: Sequence[str]) -> Iterator[list[str]]:
-    """One day, so that a full look still makes a step, and then several at once."""
-    rest = iter(days)
-    yield list(islice(rest, 1))
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some
+def _batched(days: Sequence[str], number: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(days), number):
+        yield days[start : start + number]
 
 
 def _may_be_uncleaned(tables: Tables, day: str) -> bool:

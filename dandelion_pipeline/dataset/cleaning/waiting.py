@@ -18,6 +18,8 @@ from dandelion_pipeline.storage.objects.store import Store, StoredObject
 from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.storage.records.tables import SEAL, table_metadata
 
+_ASSETS = (RAW_IMAGES, CLEAN_IMAGES)
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -50,7 +52,8 @@ class Tables:
     @classmethod
     def of(cls, store: Store) -> "Tables":
         """List them: two requests for a thousand days."""
-        return cls(_by_day(store, RAW_IMAGES), _by_day(store, CLEAN_IMAGES))
+        raw, clean = ordered_parallel_map(lambda name: _by_day(store, name), _ASSETS)
+        return cls(raw, clean)
 
 
 def waiting_days(store: Store) -> list[str]:

@@ -195,6 +195,18 @@ def test_a_refused_day_is_not_asked_for(store: Store, instance: dg.DagsterInstan
     assert looked(instance, StoreResource(url=store.url), 0, ticks=3)[0] == []
 
 
+def test_a_damaged_table_keeps_no_other_day_waiting(
+    store: Store, instance: dg.DagsterInstance
+) -> None:
+    for day in (DAY, NEXT):
+        store.put(layout.landing_photo(day, "grass", "1.jpg"), photo())
+    store.put(layout.table(RAW_IMAGES, DAY), b"damaged")
+    (request,), _ = looked(instance, StoreResource(url=store.url), 0)
+    assert request.partition_key == NEXT
+    (damaged,) = look(store, []).damaged
+    assert layout.table(RAW_IMAGES, DAY) in str(damaged)
+
+
 def test_a_store_that_is_away_is_a_skip_with_the_reason(instance: dg.DagsterInstance) -> None:
     given = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
     away = StoreResource.model_validate(
