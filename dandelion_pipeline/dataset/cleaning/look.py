@@ -16,10 +16,10 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 
-FILES = 2_000
+FILES = 1_500
 """A look ends once it has listed so many files: some 0.1 s on S3."""
 
-_AT_ONCE = 3  # days
+_AT_ONCE = 2  # days
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,8 @@ def landing_sensor_of(settings: Settings) -> dg.SensorDefinition:
             looked = look(store.open(), closely, before.after)
         except TransientError as error:
             return dg.SkipReason(str(error))
-        for error in looked.damaged:
-            context.log.error(str(error))
+        for damaged in looked.damaged:
+            context.log.error(str(damaged))
         requests, after = decide(before, looked, running_days(context.instance), threshold, now)
         return dg.SensorResult(
             run_requests=requests,
