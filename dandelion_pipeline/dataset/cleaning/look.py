@@ -19,6 +19,9 @@ from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 FILES = 1_500
 """A look ends once it has listed so many files: some 0.1 s on S3."""
 
+DAYS = 8
+"""So many days of each kind are looked at, though they have few files: each is four requests."""
+
 _AT_ONCE = 2  # days
 
 
@@ -81,9 +84,9 @@ class _Seen:
         return {day for day, seal in zip(stale, seals, strict=True) if seal}
 
     def at(self, days: Sequence[str], files: int) -> str:
-        """Look at some days until so many files were listed, 0 for all. Gives the last one."""
+        """Look at `DAYS` until so many files were listed, 0 for all. Gives the last one."""
         last = ""
-        for some in _batched(days, _AT_ONCE if files else len(days) or 1):
+        for some in _batched(days[:DAYS], _AT_ONCE) if files else [days]:
             for day, waiting in ordered_parallel_map(self._look, some):
                 last = day
                 self.days.add(day)

@@ -232,6 +232,8 @@ def test_old_days_come_up_in_turn_and_where_something_is_likely_is_looked_at_fir
         turn = look(store, [], after, files=2)
         after, seen = turn.last, [*seen, *sorted(turn.days)]
     assert seen == DAYS
+    monkeypatch.setattr(looking, "DAYS", 3)
+    assert look(store, [], files=99).days == set(DAYS[:3])
     assert look(store, [], after, files=2).days == set(DAYS[:2])
 
     store.put(layout.landing_photo(DAYS[3], "grass", "late.jpg"), photo())
