@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.common import example
-from dandelion_pipeline.dataset.cleaning.clean import MEASURED_SCHEMA, measure_photos
 from dandelion_pipeline.dataset.cleaning.groups import group_columns
+from dandelion_pipeline.dataset.cleaning.measuring import MEASURED_SCHEMA, measure_photos
 
 CORES = 2
 THUMBNAILS = 400

@@ -122,7 +122,7 @@ def measure_ingestion(url: str) -> dict[str, float]:
     only where there are some; what the job takes on its own is measured all the same.
     """
     from dandelion_pipeline.cli.pipeline import Pipeline  # noqa: PLC0415  as above
-    from dandelion_pipeline.ingest.intake import waiting_days  # noqa: PLC0415
+    from dandelion_pipeline.dataset.cleaning.waiting import waiting_days  # noqa: PLC0415
     from dandelion_pipeline.ingest.landing import import_photos, today  # noqa: PLC0415
     from dandelion_pipeline.ingest.sources import open_source  # noqa: PLC0415
     from dandelion_pipeline.settings import load_settings  # noqa: PLC0415

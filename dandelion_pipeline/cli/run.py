@@ -3,6 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Annotated
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import typer
 
 from dandelion_pipeline.cli.images.commands import (
@@ -22,6 +24,7 @@ from dandelion_pipeline.cli.stop_signals import stopped_like_ctrl_c
 from dandelion_pipeline.cli.store.choice import S3PortOption, StoreOption, chosen_store
 from dandelion_pipeline.configuration.document import Configuration
 from dandelion_pipeline.configuration.history import gate_since, in_force
+from dandelion_pipeline.dataset.cleaning.waiting import waiting_days
 from dandelion_pipeline.dataset.dataset import FEWEST_CLASSES, SMALLEST_CLASS
 from dandelion_pipeline.dataset.reviewed import known_classes, preview_dataset
 from dandelion_pipeline.errors import (
@@ -35,7 +38,7 @@ from dandelion_pipeline.errors import (
 )
 from dandelion_pipeline.gate.judged import Judged, judged
 from dandelion_pipeline.ingest.imports import last_import
-from dandelion_pipeline.ingest.intake import REJECTED, intake_rows, waiting_days
+from dandelion_pipeline.ingest.intake import REJECTED, raw_columns
 from dandelion_pipeline.ingest.landing import FIRST_DAY, ImportSummary, is_ingested, today
 from dandelion_pipeline.ingest.source_address import source_address
 from dandelion_pipeline.ingest.sources import PhotoSource
@@ -286,8 +289,9 @@ def _check_accepted(
     """Refuse to train on what was there before if nothing of the source is a photo."""
     if source is None or brought is None:
         return
-    hashes = {file.sha256 for file in brought.files}
-    mine = [row for row in intake_rows(store) if row["sha256"] in hashes]
+    hashes = pa.array({file.sha256 for file in brought.files}, pa.string())
+    rows = raw_columns(store, "name", "sha256", "status", "detail")
+    mine = rows.filter(pc.is_in(rows["sha256"], hashes)).to_pylist()
     if mine and all(row["status"] == REJECTED for row in mine):
         raise SourceError(
             source.describe(),

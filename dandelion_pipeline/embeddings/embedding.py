@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,10 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.content_store import read_photos
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.prefetch import ordered_parallel_map
+from dandelion_pipeline.storage.records.parts import ROWS, Parts
 from dandelion_pipeline.storage.records.tables import last_table, write_table
 
 _BATCH = 64
-_TOLD_EVERY = 1_000
 
 Embeddings = npt.NDArray[np.float32]
 
@@ -177,14 +177,30 @@ def _of_day(
     new = pc.unique(hashes.filter(pc.invert(known)))
     if not len(new):
         return kept
-    found = _embed_kept(store, embedder, new.to_pylist(), on_photos).astype("<f2")
+    parts = Parts(store, f"embeddings-{embedder.version}", day, SCHEMA)
+    begun = parts.take_over()
+    tables = [kept, begun.filter(pc.is_in(begun["photo"], new))]
+    rest = new.filter(pc.invert(pc.is_in(new, begun["photo"].combine_chunks())))
+    for start in range(0, len(rest), ROWS):
+        some = rest[start : start + ROWS]
+        tables.append(_rows(some, _embed_kept(store, embedder, some.to_pylist())))
+        on_photos(f"{start + len(some)} of {len(rest)} photos embedded")
+        if start + len(some) < len(rest):
+            parts.add(tables[-1])
+    kept = pa.concat_tables(tables)
+    write_table(store, key, kept)
+    parts.remove()
+    return kept
+
+
+def _rows(hashes: pa.Array, found: Embeddings) -> pa.Table:
+    """Features as they are kept: a table of `SCHEMA`."""
+    found = found.astype("<f2")
     columns = [
         pa.array([row.tobytes() for row in part], SCHEMA.field(name).type)
         for name, part in (("features", found[:, :FEATURES]), ("early", found[:, FEATURES:]))
     ]
-    kept = pa.concat_tables([kept, pa.table([new, *columns], schema=SCHEMA)])
-    write_table(store, key, kept)
-    return kept
+    return pa.table([hashes, *columns], schema=SCHEMA)
 
 
 def _kept(store: Store, key: str) -> pa.Table:
@@ -197,19 +213,15 @@ def _kept(store: Store, key: str) -> pa.Table:
     return found
 
 
-def _embed_kept(
-    store: Store, embedder: Embedder, hashes: Sequence[str], on_photos: Callable[[str], None]
-) -> Embeddings:
+def _embed_kept(store: Store, embedder: Embedder, hashes: Sequence[str]) -> Embeddings:
     """Read, decode and embed, a bounded number at a time."""
-    done = count(1)
-
-    def pixels(data: bytes) -> npt.NDArray[np.uint8]:
-        if (number := next(done)) % _TOLD_EVERY == 0:
-            on_photos(f"{number} of {len(hashes)} photos embedded")
-        return pixels_of(data, embedder.preprocessing)
-
     contents = read_photos(store, hashes)
-    shaped = ordered_parallel_map(pixels, contents, len, concurrency=os.cpu_count() or 1)
+    shaped = ordered_parallel_map(
+        lambda data: pixels_of(data, embedder.preprocessing),
+        contents,
+        len,
+        concurrency=os.cpu_count() or 1,
+    )
     with closing(contents), closing(shaped):  # or they would hold their threads
         return embedder.stages_of(shaped)
 

@@ -1,6 +1,7 @@
 """Photos that no table names, that are missing, or that are damaged."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -60,14 +61,33 @@ def _damage(store: Store, key: str) -> Damage | None:
 def _named(store: Store) -> set[str]:
     """The keys of all photos that tables name, those of rejected and ignored files aside."""
     keys: set[str] = set()
-    for found in store.list_objects(layout.TABLES):
-        if found.key.startswith(layout.EMBEDDINGS):  # kept for a photo, and no reason to keep it
-            continue
-        table = read_table(store, found.key)
+    for table in chain(_tables(store, layout.PARTS), _tables(store, layout.TABLES)):
         if "sha256" not in table.column_names:
             continue
+        hashes = table["sha256"]
         if "status" in table.column_names:
-            kept = pc.invert(pc.is_in(table["status"], pa.array([REJECTED, IGNORED])))
-            table = table.filter(kept)
-        keys.update(layout.image(sha256) for sha256 in table["sha256"].to_pylist())
+            hashes = hashes.filter(
+                pc.invert(pc.is_in(table["status"], pa.array([REJECTED, IGNORED])))
+            )
+        keys.update(layout.image(sha256) for sha256 in hashes.to_pylist())
     return keys
+
+
+def _tables(store: Store, prefix: str) -> Iterator[pa.Table]:
+    """The tables that are a reason to keep photos.
+
+    Those of unfinished steps come first: if one of them is gone before it is read, its step has
+    written the day's table before, which comes later.
+    """
+    for found in store.list_objects(prefix):
+        if found.key.startswith(_NO_REASON):
+            continue
+        try:
+            yield read_table(store, found.key)
+        except ObjectNotFound:
+            if not found.key.startswith(layout.PARTS):
+                raise
+
+
+_NO_REASON = (layout.EMBEDDINGS, layout.MEASURES)
+"""What is kept for a photo that is there."""

@@ -1,35 +1,33 @@
 """The intake of a day: each landed file is accepted, a duplicate, ignored, or rejected."""
 
 import os
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion_pipeline.errors import ImageRefused, StoreError
-from dandelion_pipeline.images.decoding.decode import decode
-from dandelion_pipeline.images.sample.photos import is_sample
+from dandelion_pipeline.ingest.judging import Inspection, judge, row_of_file
 from dandelion_pipeline.ingest.spelling import RAW_IMAGES, spelling
+from dandelion_pipeline.ingest.unread import read_before, row_of
 from dandelion_pipeline.ingest.verdicts import (
     ACCEPTED,
     DUPLICATE,
     IGNORED,
     REJECTED,
     UNREADABLE,
-    Verdict,
     by_name,
     of_odd,
 )
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.content_store import keep
-from dandelion_pipeline.storage.objects.store import Store, StoredObject, sha256_hex
+from dandelion_pipeline.storage.objects.store import Store, StoredObject
 from dandelion_pipeline.storage.prefetch import ordered_parallel_map
+from dandelion_pipeline.storage.records.parts import Parts, in_parts, told
 from dandelion_pipeline.storage.records.tables import read_table
 
 __all__ = [
@@ -39,16 +37,19 @@ __all__ = [
     "RAW_IMAGES",
     "RAW_SCHEMA",
     "REJECTED",
+    "STOPPED",
     "Intake",
     "counts",
-    "intake_rows",
+    "forget_parts",
+    "raw_columns",
     "real_labels",
+    "stopped",
     "take_in",
-    "waiting_days",
-    "waiting_files",
 ]
 
-_CHUNK = 1_000  # rows that are Python objects at once: some 2 MB
+STOPPED = "stopped"
+"""The metadata entry of a raw or a clean table that says why its day was stopped; empty if it was
+not. Tables of before 2026-12 have none."""
 
 RAW_SCHEMA = pa.schema(
     [
@@ -64,7 +65,8 @@ RAW_SCHEMA = pa.schema(
         pa.field("detail", pa.string(), nullable=False),
         pa.field("format", pa.string(), nullable=False),
         pa.field("is_sample", pa.bool_(), nullable=False),
-    ]
+    ],
+    metadata={STOPPED: ""},
 )
 
 
@@ -87,30 +89,49 @@ def take_in(
     day: str,
     before: pa.Table | None,
     on_photo: Callable[[int, int], None] = lambda done, total: None,
+    inspection: Inspection | None = None,
 ) -> Intake:
     """Judge every file in a day's landing folder, and keep the accepted photos by content.
 
     Args:
         store: the store.
         day: ``YYYY-MM-DD``.
-        before: the table of the day's last intake; its files are not read again.
+        before: the table of the day's last intake; its files are not read again, and neither are
+            those that an intake has read which was killed. `forget_parts` once the table is
+            written.
         on_photo: called with the files done and the files to do.
+        inspection: what else is made of the photos that are accepted.
     """
+    parts = Parts(store, RAW_IMAGES, day, RAW_SCHEMA)
+    begun = parts.take_over()
+    before = begun if before is None else pa.concat_tables([begun, before])
     listed = store.survey(layout.landing_day(day))
     spelled = spelling(store, day, before, listed.objects)
     fresh, known = _fresh(listed.objects, before)
-    unread = [_row(file, b"", verdict, spelled) for file, verdict in map(of_odd, listed.odd)]
+    del begun, before
+    unread = [row_of_file(file, b"", verdict, spelled) for file, verdict in map(of_odd, listed.odd)]
     files: deque[StoredObject] = deque()
     for file in fresh:
         verdict = by_name(file)
         if verdict:
-            unread.append(_row(file, b"", verdict, spelled))
+            unread.append(row_of_file(file, b"", verdict, spelled))
         else:
             files.append(file)
     del fresh, listed  # so a listing of 100,000 files makes room for their table as it grows
-    judged, stored = _judge_all(store, files, spelled, on_photo)
+    judged, stored = _judge_all(store, files, spelled, parts, on_photo, inspection)
     table = pa.concat_tables([known, judged, pa.Table.from_pylist(unread, schema=RAW_SCHEMA)])
+    table = table.replace_schema_metadata(RAW_SCHEMA.metadata)  # and not that of `before`
     return Intake(_with_duplicates(table), read=judged.num_rows + len(unread), stored=stored)
+
+
+def forget_parts(store: Store, day: str) -> None:
+    """Remove what `take_in` kept in case it was killed: the day's table is written."""
+    Parts(store, RAW_IMAGES, day, RAW_SCHEMA).remove()
+
+
+def stopped(table: pa.Table, why: str) -> pa.Table:
+    """The same raw or clean table, which says why its day was stopped; empty if it was not."""
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), STOPPED.encode(): why})
 
 
 def counts(table: pa.Table) -> dict[str, int]:
@@ -119,57 +140,37 @@ def counts(table: pa.Table) -> dict[str, int]:
     return {name: counted.get(name, 0) for name in (ACCEPTED, DUPLICATE, REJECTED, IGNORED)}
 
 
-def intake_rows(store: Store) -> list[dict[str, str]]:
-    """The rows of all intakes so far."""
+def raw_columns(store: Store, *names: str) -> pa.Table:
+    """Some columns of all intakes so far."""
     tables = store.list_objects(f"{layout.TABLES}{RAW_IMAGES}/")
-    return [row for o in tables for row in read_table(store, o.key).to_pylist()]
+    empty = RAW_SCHEMA.empty_table().select(names)
+    return pa.concat_tables([empty, *(read_table(store, o.key).select(names) for o in tables)])
 
 
 def real_labels(store: Store) -> set[str]:
     """The labels of accepted photos that were not generated."""
-    return {
-        row["label"]
-        for row in intake_rows(store)
-        if row["status"] == ACCEPTED and not row["is_sample"]
-    }
+    rows = raw_columns(store, "label", "status", "is_sample")
+    real = pc.and_not(pc.equal(rows["status"], ACCEPTED), rows["is_sample"])
+    return set(pc.unique(rows["label"].filter(real)).to_pylist())
 
 
-def waiting_files(store: Store) -> dict[str, list[StoredObject]]:
-    """Files that no intake has seen as they are now, by the day of their landing folder."""
-    seen = {(row["key"], row["modified"]) for row in intake_rows(store)}
-    waiting: dict[str, list[StoredObject]] = defaultdict(list)
-    for found in store.survey(layout.LANDING).objects:
-        place = layout.split_landing_key(found.key)
-        if place and by_name(found) is None and (found.key, _modified(found)) not in seen:
-            waiting[place[0]].append(found)
-    return dict(sorted(waiting.items()))
-
-
-def waiting_days(store: Store) -> list[str]:
-    """Days whose landing folder holds files that no intake has seen as they are now."""
-    return list(waiting_files(store))
-
-
-def _fresh(
-    found: list[StoredObject], before: pa.Table | None
-) -> tuple[list[StoredObject], pa.Table]:
+def _fresh(found: list[StoredObject], before: pa.Table) -> tuple[list[StoredObject], pa.Table]:
     """Files that are new or changed, and what an earlier intake said of the others."""
-    if before is None:
-        return found, RAW_SCHEMA.empty_table()
-    row = pc.index_in(pa.array([o.key for o in found], pa.string()), before["key"].combine_chunks())
-    modified = pa.array([_modified(o) for o in found], pa.string())
-    read_before = pc.not_equal(before["reason"], UNREADABLE).take(row)  # else it is tried again
-    same = pc.and_(pc.equal(before["modified"].take(row), modified), read_before)
-    same = pc.fill_null(same, fill_value=False)
+    row = row_of(found, before)
+    reason = before["reason"].combine_chunks().take(row)
+    was_readable = pc.fill_null(pc.not_equal(reason, UNREADABLE), fill_value=False)
+    same = pc.and_(read_before(found, before), was_readable)  # else it is tried again
     fresh = [o for o, is_same in zip(found, same.to_pylist(), strict=True) if not is_same]
-    return fresh, before.take(row.filter(same.combine_chunks()))
+    return fresh, before.take(row.filter(same))
 
 
 def _judge_all(
     store: Store,
     files: deque[StoredObject],
     spelled: Mapping[str, str],
+    parts: Parts,
     on_photo: Callable[[int, int], None],
+    inspection: Inspection | None,
 ) -> tuple[pa.Table, int]:
     """Read, judge and keep, each with the number of threads that suits it. Takes all files.
 
@@ -186,56 +187,44 @@ def _judge_all(
 
     contents = store.read_many(keys())
     judged = ordered_parallel_map(
-        lambda item: (_row(*item, _verdict(*item), spelled), _bytes(item[1])),
+        lambda item: judge(*item, spelled, inspection),
         ((under_way.popleft(), data) for _, data in contents),
         size_of=lambda item: item[0].size,
         concurrency=os.cpu_count() or 1,
     )
     kept = ordered_parallel_map(
-        lambda item: (item[0], item[0]["status"] == ACCEPTED and keep(store, item[1])),
+        lambda one: replace(one, is_new=one.is_accepted and keep(store, one.data), data=b""),
         judged,
-        size_of=lambda item: len(item[1]),
+        size_of=lambda one: len(one.data),
     )
-    batches, stored = [], 0
+    batches, stored, done = [], 0, 0
+    old: dict[str, str] = {}
     with closing(contents), closing(judged), closing(kept):  # or they would hold their threads
-        for start in range(0, total, _CHUNK):
-            rows = []
-            for row, is_new in islice(kept, _CHUNK):
-                rows.append(row)
-                stored += is_new
-                on_photo(start + len(rows), total)
+        for part in in_parts(told(kept, total, on_photo)):
+            done += len(part)
+            stored += sum(one.is_new for one in part)
+            rows = [one.row for one in part]
+            old |= {one.sha256: one.key for one in part if one.is_accepted and not one.is_new}
             batches.append(pa.RecordBatch.from_pylist(rows, schema=RAW_SCHEMA))
+            if inspection is not None:
+                photos = [one for one in part if one.found]
+                inspection.keep([one.sha256 for one in photos], [one.found for one in photos])
+            if done < total:
+                parts.add(pa.Table.from_batches(batches[-1:]))
+    _keep_again(store, old)
     return pa.Table.from_batches(batches, schema=RAW_SCHEMA), stored
 
 
-def _bytes(data: bytes | StoreError) -> bytes:
-    return b"" if isinstance(data, StoreError) else data
+def _keep_again(store: Store, old: Mapping[str, str]) -> None:
+    """See that photos are there which were there before this intake, by the keys they landed as.
 
-
-def _row(
-    file: StoredObject, data: bytes | StoreError, verdict: Verdict, spelled: Mapping[str, str]
-) -> dict[str, object]:
-    day, label, name = layout.split_landing_key(file.key) or ("", "", file.key)
-    return {
-        "key": file.key,
-        "day": day,
-        "label": spelled.get(label, label),
-        "name": name,
-        "size": file.size,
-        "modified": _modified(file),
-        "sha256": sha256_hex(_bytes(data)),
-        **asdict(verdict),
-    }
-
-
-def _verdict(file: StoredObject, data: bytes | StoreError) -> Verdict:
-    if isinstance(data, StoreError):
-        return Verdict(REJECTED, UNREADABLE, f"it cannot be read: {data.why}")
-    try:
-        photo = decode(data)
-    except ImageRefused as refusal:
-        return Verdict(REJECTED, refusal.reason, str(refusal))
-    return Verdict(ACCEPTED, format=photo.format, is_sample=is_sample(photo))
+    `dandelion store gc` may have taken one for an orphan, and removed it in the very moment in
+    which it was kept again.
+    """
+    there = ordered_parallel_map(lambda sha256: store.exists(layout.image(sha256)), old)
+    for (_, key), is_there in zip(old.items(), there, strict=True):
+        if not is_there:
+            keep(store, store.get(key))
 
 
 def _with_duplicates(table: pa.Table) -> pa.Table:
@@ -268,7 +257,3 @@ def _repeated(hashes: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     starts = starts.take(order)
     same = np.asarray(pc.equal(starts[1:], starts[:-1]), dtype=bool)
     return np.union1d(order[1:][same], order[:-1][same])
-
-
-def _modified(file: StoredObject) -> str:
-    return file.modified.isoformat()

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+import pyarrow.compute as pc
+
 from dandelion_pipeline.ingest.changes import SourceFile
-from dandelion_pipeline.ingest.intake import intake_rows
+from dandelion_pipeline.ingest.intake import raw_columns
 from dandelion_pipeline.ingest.sources import SourcePhoto
 from dandelion_pipeline.ingest.verdicts import UNREADABLE
 from dandelion_pipeline.storage import layout
@@ -77,9 +79,10 @@ def import_photos(
 def landed_photos(store: Store) -> set[tuple[str, str]]:
     """Label and SHA-256 of everything that ever landed, taken in or not."""
     # What could not be read has no hash yet, and may be read now.
-    rows = [row for row in intake_rows(store) if row["reason"] != UNREADABLE]
-    known = {(row["label"], row["sha256"]) for row in rows}
-    taken_in = {row["key"] for row in rows}
+    rows = raw_columns(store, "key", "label", "sha256", "reason")
+    rows = rows.filter(pc.not_equal(rows["reason"], UNREADABLE))
+    known = set(zip(rows["label"].to_pylist(), rows["sha256"].to_pylist(), strict=True))
+    taken_in = set(rows["key"].to_pylist())
     waiting = {
         o.key: place[1]
         for o in store.survey(layout.LANDING).objects

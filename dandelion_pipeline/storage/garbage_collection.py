@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from dandelion_pipeline.errors import ObjectDamaged
+from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store, StoredObject
 from dandelion_pipeline.storage.prefetch import ordered_parallel_map
@@ -86,6 +86,17 @@ def abandoned_trainings(store: Store) -> list[Orphan]:
     ]
 
 
+def abandoned_steps(store: Store) -> list[Orphan]:
+    """What steps have done that were killed and never tried again: see `records.parts`.
+
+    The parts of a step are one orphan, as old as its newest part: while a step works, none goes.
+    """
+    steps: dict[str, list[StoredObject]] = {}
+    for found in store.list_objects(layout.PARTS):
+        steps.setdefault(f"{found.key.rpartition('/')[0]}/", []).append(found)
+    return [Orphan(name, "a step that never ended", tuple(parts)) for name, parts in steps.items()]
+
+
 def tables(store: Store) -> list[StoredObject]:
     """Every table: those of the assets, the records of imports, and the assigned splits."""
     prefixes = (layout.TABLES, layout.IMPORTS, layout.SPLITS)
@@ -100,6 +111,10 @@ def damaged_tables(store: Store) -> Iterator[Damage | None]:
             read_snapshot(store, *place) if place else read_table(store, found.key)
         except ObjectDamaged as error:
             yield Damage(found.key, error.why)
+        except ObjectNotFound:
+            if not found.key.startswith(layout.PARTS):  # its step has ended
+                raise
+            yield None
         else:
             yield None
 

@@ -8,6 +8,8 @@ IMAGES = "images/"
 TABLES = "tables/"
 EMBEDDINGS = f"{TABLES}embeddings/"
 COPIES = f"{TABLES}copies/"
+PARTS = f"{TABLES}parts/"
+MEASURES = f"{TABLES}measures/"
 MODELS = "models/"
 RELEASES = "releases/"
 REVIEWS = "reviews/"
@@ -104,6 +106,16 @@ def copies(version: str, day: str) -> str:
     ``version`` is that of the features that proposed them, and of how pixels decided.
     """
     return f"{COPIES}{version}/{day}.parquet"
+
+
+def parts(step: str, day: str) -> str:
+    """The prefix of what a step that has not ended yet has done of a day."""
+    return f"{PARTS}{step}/{day}/"
+
+
+def measures(version: str, day: str) -> str:
+    """The key of what was measured of one day's photos since another version measured them."""
+    return f"{MEASURES}{version}/{day}.parquet"
 
 
 def embeddings_version(key: str) -> str:

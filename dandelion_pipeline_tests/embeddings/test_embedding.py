@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from dandelion_pipeline.embeddings import embedding
 from dandelion_pipeline.embeddings.backbone import EARLY, FEATURES, version
 from dandelion_pipeline.embeddings.embedding import (
     SCHEMA,
@@ -148,6 +149,22 @@ def test_a_photo_that_is_not_there_is_named(store: Store, backbone: Embedder) ->
     forget(store, table.slice(1))
     with pytest.raises(ObjectNotFound, match=table["sha256"][1].as_py()):
         embeddings(store, backbone, table)
+
+
+def test_embeddings_that_are_killed_go_on_where_they_were(
+    store: Store, backbone: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = photos(store, DAY, range(0, 250, 50))
+    whole = embeddings(store, backbone, table)
+    store.delete(layout.embeddings(version(), DAY))
+    monkeypatch.setattr(embedding, "ROWS", 2)
+    forget(store, table.slice(4))
+    with pytest.raises(ObjectNotFound):
+        embeddings(store, backbone, table)
+    forget(store, table.slice(0, 4))
+    photos(store, DAY, range(200, 201))
+    assert np.allclose(embeddings(store, backbone, table), whole, atol=1e-3)
+    assert store.list_objects(layout.PARTS) == []
 
 
 def test_no_photo_is_needed_because_it_was_embedded(store: Store, backbone: Embedder) -> None:

@@ -17,10 +17,10 @@ from dandelion_pipeline.ingest.intake import (
     counts,
     real_labels,
     take_in,
-    waiting_days,
 )
 from dandelion_pipeline.ingest.landing import import_photos
 from dandelion_pipeline.ingest.sources import SourcePhoto
+from dandelion_pipeline.ingest.unread import unread_files
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
@@ -69,12 +69,12 @@ def test_a_file_that_left_the_landing_folder_leaves_the_table(tmp_path: Path) ->
     assert take_in(store, DAY, first.table).table["label"].to_pylist() == ["dandelion"]
 
 
-def test_days_with_files_that_no_intake_has_seen_are_waiting(store: Store) -> None:
+def test_files_that_no_intake_has_read_are_told_by_day(store: Store) -> None:
     import_photos(store, PHOTOS[:1], DAY)
     import_photos(store, PHOTOS[1:], NEXT)
-    assert waiting_days(store) == [DAY, NEXT]
+    assert list(unread_files(store)) == [DAY, NEXT]
     ingest(store, DAY)
-    assert waiting_days(store) == [NEXT]
+    assert list(unread_files(store)) == [NEXT]
 
 
 def test_generated_photos_are_recognised_and_give_no_real_labels(store: Store) -> None:

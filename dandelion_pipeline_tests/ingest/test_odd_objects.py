@@ -7,9 +7,10 @@ import pyarrow.compute as pc
 import pytest
 
 from dandelion_pipeline.dataset.cleaning.batch_checks import BatchLimits, check_rejections
-from dandelion_pipeline.ingest.intake import ACCEPTED, IGNORED, REJECTED, take_in, waiting_days
+from dandelion_pipeline.ingest.intake import ACCEPTED, IGNORED, REJECTED, take_in
 from dandelion_pipeline.ingest.landing import import_photos
 from dandelion_pipeline.ingest.sources import open_source
+from dandelion_pipeline.ingest.unread import unread_files
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
@@ -67,7 +68,7 @@ def test_a_folder_marker_stops_no_day_and_no_source(s3_url: str, marker: str) ->
     import_photos(store, PHOTOS, DAY)
     import_photos(store, [], NEXT)
     BareBucket(s3_url).put(f"landing/{DAY}/{marker}")
-    assert waiting_days(store) == [DAY]
+    assert list(unread_files(store)) == [DAY]
     found = by_status(store)
     assert found[ACCEPTED] == {"dandelion/1.jpg", "grass/1.jpg"}
     assert {key.rstrip("/") for key in found[IGNORED]} == {
@@ -88,7 +89,7 @@ def test_an_odd_key_is_rejected_with_its_reason_and_hides_nothing(s3_url: str, k
     found = by_status(store)
     assert found[ACCEPTED] == {"dandelion/1.jpg", "grass/1.jpg"}
     assert len(found[REJECTED]) == 1
-    assert waiting_days(store)
+    assert unread_files(store)
     source = open_source(f"{s3_url}/landing/{DAY}")
     assert len(list(source)) == 2
     assert len(source.notes.odd) == 1
@@ -118,9 +119,9 @@ def test_sidecars_do_not_count_as_rejected_and_wait_for_no_intake(store: Store) 
     finding = check_rejections(table, BatchLimits())
     assert finding.says.startswith("0 of 2 files were rejected")
     ingest(store, DAY)
-    assert waiting_days(store) == []
+    assert unread_files(store) == {}
     store.put(f"landing/{NEXT}/grass/new.txt", b"notes")
-    assert waiting_days(store) == []
+    assert unread_files(store) == {}
 
 
 def test_folders_dropped_by_hand_make_no_second_class(store: Store) -> None:

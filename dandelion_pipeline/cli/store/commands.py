@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dandelion_pipeline.cli.report import out, progress, say
+from dandelion_pipeline.dataset.cleaning.measures import outdated_measures
 from dandelion_pipeline.errors import ObjectDamaged, ReleaseError, SettingsError
 from dandelion_pipeline.ingest import garbage_collection as photos
 from dandelion_pipeline.release import garbage_collection as models
@@ -74,7 +75,7 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove orphans that are older than the grace period: longer than any run may take."""
+    """Remove orphans that are older than the grace period: longer than any training may take."""
     opened = open_store(load_settings().store)
     chosen = garbage_collection.older_than(_orphans(opened), _duration(grace))
     results = [] if dry_run else garbage_collection.remove(opened, chosen)
@@ -195,6 +196,8 @@ def _orphans(store: Store) -> list[Orphan]:
         *models.orphans(store),
         *models.outdated_embeddings(store),
         *garbage_collection.abandoned_trainings(store),
+        *garbage_collection.abandoned_steps(store),
+        *outdated_measures(store),
         *garbage_collection.unfinished_writes(store),
     ]
 
@@ -246,7 +249,7 @@ def _duration(text: str) -> timedelta:
             "it is no number of days, hours or minutes, such as 7d, 12h or 45m"
             if grace is None
             else "a run that is under way may have written what nothing refers to yet",
-            f"Choose at least {SHORTEST.seconds // 60}m, and more than your longest run takes",
+            f"Choose at least {SHORTEST.seconds // 60}m, and more than your longest training takes",
         )
     return grace
 

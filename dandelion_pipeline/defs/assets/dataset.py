@@ -26,6 +26,7 @@ from dandelion_pipeline.dataset.cleaning.batch_checks import (
 )
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, clean, near_duplicates_of, stop
 from dandelion_pipeline.dataset.cleaning.days import last_accepted, other_days, to_compare
+from dandelion_pipeline.dataset.cleaning.measures import DayMeasures
 from dandelion_pipeline.dataset.copies.joined import pairs_among, with_copies
 from dandelion_pipeline.dataset.copies.search import find_copies
 from dandelion_pipeline.dataset.dataset import TEST, rows_of, suspects_of
@@ -110,6 +111,7 @@ def clean_images(
             limits=quality,
             near_duplicates=near_duplicates,
             on_photo=progress,
+            warn=context.log.warning,
         )
         acceptance = accepted(opened, day)
     findings = check_drift(to_compare(table), last_accepted(others, day), batch)
@@ -127,6 +129,7 @@ def clean_images(
         "near_duplicates": near_duplicates_of(table),
     }
     yield dg.Output(table, metadata=metadata)
+    DayMeasures(opened, day).forget()  # Dagster goes on here once the table is written
     yield from check_results(findings, DRIFTS, acceptance)
     require(day, findings, acceptance)
 

@@ -11,8 +11,11 @@ from dandelion_pipeline.dataset.cleaning.acceptance import accepted
 from dandelion_pipeline.dataset.cleaning.batch_checks import (
     REJECTION_RATE,
     check_rejections,
+    failed,
     require,
 )
+from dandelion_pipeline.dataset.cleaning.measures import DayMeasures
+from dandelion_pipeline.dataset.cleaning.measuring import one_blas_thread
 from dandelion_pipeline.defs.airflow.runs import DATA_INGESTION
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
 from dandelion_pipeline.defs.configuration import configuration_of_run, given_to, with_given
@@ -21,7 +24,15 @@ from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
-from dandelion_pipeline.ingest.intake import ACCEPTED, RAW_IMAGES, REJECTED, counts, take_in
+from dandelion_pipeline.ingest.intake import (
+    ACCEPTED,
+    RAW_IMAGES,
+    REJECTED,
+    counts,
+    forget_parts,
+    stopped,
+    take_in,
+)
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.records.tables import last_table
 
@@ -59,7 +70,8 @@ def raw_images(
 
     with transient_errors_retried(context):
         before = last_table(opened, layout.table(RAW_IMAGES, day))
-        intake = take_in(opened, day, before, progress)
+        with one_blas_thread():
+            intake = take_in(opened, day, before, progress, DayMeasures(opened, day))
         preview = photos_preview(opened, _with_status(intake.table, ACCEPTED))
         acceptance = accepted(opened, day)
     rejected, files = _with_status(intake.table, REJECTED), intake.table.num_rows
@@ -79,8 +91,10 @@ def raw_images(
         "rejections": _rejections(rejected),
         "preview": preview,
     }
-    yield dg.Output(intake.table, metadata=metadata)
     findings = [check_rejections(intake.table, limits)]
+    why = failed(findings) if acceptance is None else ""
+    yield dg.Output(stopped(intake.table, why), metadata=metadata)
+    forget_parts(opened, day)  # Dagster goes on here once the table is written
     yield from check_results(findings, [REJECTION_RATE], acceptance)
     require(day, findings, acceptance)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 import dagster as dg
 
 from dandelion_pipeline.configuration.history import configuration, gate_since
+from dandelion_pipeline.dataset.cleaning.waiting import waiting_days
 from dandelion_pipeline.dataset.reviewed import preview_dataset
 from dandelion_pipeline.defs.assets.dataset import clean_images, dataset
 from dandelion_pipeline.defs.assets.embeddings import embeddings
@@ -17,7 +18,6 @@ from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.errors import DatasetError, SettingsError, TransientError
 from dandelion_pipeline.gate.judged import Judged, judged
 from dandelion_pipeline.ingest.feedback import waiting_feedback
-from dandelion_pipeline.ingest.intake import waiting_days
 from dandelion_pipeline.ingest.landing import is_ingested
 from dandelion_pipeline.settings import Settings
 from dandelion_pipeline.storage.objects.store import Store
@@ -57,7 +57,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         ingestion_job.name,
         waiting_days,
         nothing="no day has new files",
-        description="Takes in every day whose landing folder holds files that are new.",
+        description="Takes in every day with new files, and every day that is not clean yet.",
     )
     daily_feedback_schedule = _day_by_day(
         settings,

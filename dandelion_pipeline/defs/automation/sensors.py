@@ -3,71 +3,20 @@
 Each decision is a pure function; the sensor around it reads the store and the clock.
 """
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-
 import dagster as dg
 
-from dandelion_pipeline.defs.automation.jobs import ingestion_job
+from dandelion_pipeline.defs.automation.landing import landing_sensor_of
 from dandelion_pipeline.defs.mlflow.open_runs import OPEN_RUNS_SENSOR
 from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_runs
-from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.alerts import Alert, alert_of, send
-from dandelion_pipeline.errors import TrackingUnavailable, TransientError
-from dandelion_pipeline.ingest.intake import waiting_files
-from dandelion_pipeline.ingest.landing import is_ingested
+from dandelion_pipeline.errors import TrackingUnavailable
 from dandelion_pipeline.settings import Settings
-from dandelion_pipeline.storage.objects.store import StoredObject
 
 
 def sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """The sensors. All run unless somebody stops them."""
     closing = [_mlflow_sensor(settings, status) for status in MLFLOW_STATUS]
-    return [_landing_sensor(settings), _alert_sensor(settings), *closing]
-
-
-def landing_requests(
-    waiting: Mapping[str, Sequence[StoredObject]], threshold: int
-) -> list[dg.RunRequest]:
-    """A run for each day with more than so many new files.
-
-    The key names the very files, so the same ones are asked for once however often the sensor
-    looks, and once more when others have come.
-    """
-    return [
-        dg.RunRequest(run_key=f"landing:{day}:{_fingerprint(files)}", partition_key=day)
-        for day, files in waiting.items()
-        if len(files) > threshold and is_ingested(day)
-    ]
-
-
-def _landing_sensor(settings: Settings) -> dg.SensorDefinition:
-    @dg.sensor(
-        job=ingestion_job,
-        minimum_interval_seconds=30,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Takes in a day once over {settings.landing_threshold} new files lie there.",
-    )
-    def landing_sensor(store: StoreResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        try:
-            waiting = waiting_files(store.open())
-        except TransientError as error:
-            yield dg.SkipReason(str(error))
-            return
-        number = sum(map(len, waiting.values()))
-        few = dg.SkipReason(
-            f"{number} new files; a day is taken in above {settings.landing_threshold} or at the "
-            "daily time"
-        )
-        requests = landing_requests(waiting, settings.landing_threshold)
-        yield from requests if requests else [few]
-
-    return landing_sensor
-
-
-def _fingerprint(files: Sequence[StoredObject]) -> str:
-    names = sorted(f"{file.key} {file.modified.isoformat()}" for file in files)
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+    return [landing_sensor_of(settings), _alert_sensor(settings), *closing]
 
 
 def _alert_sensor(settings: Settings) -> dg.SensorDefinition:

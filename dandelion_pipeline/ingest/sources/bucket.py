@@ -88,7 +88,7 @@ def open_bucket(url: str, options: Options) -> BucketSource:
 def _start(store: Store, entry: Entry, length: int) -> bytes:
     if (entry.size or 0) < length:
         return store.get(entry.path)
-    return store.get_start(entry.path, length)
+    return store.get_range(entry.path, 0, length)
 
 
 def _table(store: Store, entry: Entry) -> bytes:

@@ -91,6 +91,21 @@ def list_below(backend: ObjectStore, url: str, prefix: str) -> Listed:
     return _sorted_out(found, odd, prefix)
 
 
+def folders_below(backend: ObjectStore, url: str, prefix: str) -> list[str]:
+    """The names of the folders right below a prefix, in order; one request, whatever they hold.
+
+    Raises:
+        obstore's errors and OSError: the place itself cannot be listed.
+    """
+    try:
+        found = obstore.list_with_delimiter(backend, prefix.rstrip("/"))["common_prefixes"]
+    except (refused.BaseError, OSError) as error:  # an odd name, perhaps
+        again = _list_again(backend, url, prefix, error)
+        keys = [o.key for o in again.objects] + [o.key for o in again.odd]
+        found = [key[: key.index("/", len(prefix))] for key in keys if "/" in key[len(prefix) :]]
+    return sorted({path.rstrip("/").removeprefix(prefix) for path in found})
+
+
 def _sorted_out(found: list[StoredObject], odd: list[OddObject], prefix: str) -> Listed:
     found.sort(key=lambda o: o.key)
     folders = {parent for o in found for parent in _parents(o.key)} if _any_empty(found) else set()

@@ -16,7 +16,12 @@ import obstore
 
 from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound, StoreDenied, StoreError
 from dandelion_pipeline.storage.objects.failures import KeyTaken, translated
-from dandelion_pipeline.storage.objects.listing import Listed, StoredObject, list_below
+from dandelion_pipeline.storage.objects.listing import (
+    Listed,
+    StoredObject,
+    folders_below,
+    list_below,
+)
 from dandelion_pipeline.storage.objects.retries import MAX_ATTEMPTS, persistent
 from dandelion_pipeline.storage.prefetch import ByteBudget, ordered_parallel_map
 
@@ -137,14 +142,14 @@ class Store:
             return self._checked(key, obstore.get(self._backends.usual, key))
 
     @persistent
-    def get_start(self, key: str, length: int) -> bytes:
-        """The first bytes of an object that has at least so many.
+    def get_range(self, key: str, start: int, end: int) -> bytes:
+        """The bytes of an object from one position up to another, both of which it has.
 
         Raises:
             ObjectNotFound: no object has this key.
         """
         with translated("read", key, self.url):
-            return bytes(obstore.get_range(self._backends.usual, key, start=0, length=length))
+            return bytes(obstore.get_range(self._backends.usual, key, start=start, end=end))
 
     def get_many(self, keys: Iterable[str]) -> Generator[tuple[str, bytes], None, None]:
         """Read many objects, in the order of their keys.
@@ -239,6 +244,12 @@ class Store:
         """The objects below a prefix, and all that is odd there. Nothing odd stops it."""
         with translated("list", prefix, self.url):
             return list_below(self._backends.usual, self.url, prefix)
+
+    @persistent
+    def folders(self, prefix: str) -> list[str]:
+        """The names of what lies right below a prefix that ends in ``/`` and holds objects."""
+        with translated("list", prefix, self.url):
+            return folders_below(self._backends.usual, self.url, prefix)
 
     @persistent
     def delete(self, key: str) -> None:

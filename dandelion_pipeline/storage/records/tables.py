@@ -13,8 +13,13 @@ import pyarrow.parquet as pq
 
 from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.objects.store import Store, sha256_hex
+from dandelion_pipeline.storage.objects.store import Store, StoredObject, sha256_hex
 from dandelion_pipeline.storage.records.content_hash import content_hash
+
+SEAL = "dandelion.seal"
+"""The metadata entry of a stored table with the `content_hash` of what it says."""
+
+_FOOTER = 16 * 2**10  # bytes; those of our tables take 4 to 12 kB
 
 
 def give_memory_back() -> None:
@@ -98,7 +103,7 @@ def read_table(store: Store, key: str) -> pa.Table:
     try:
         sealed = _parse(data)
         metadata = dict(sealed.schema.metadata or {})
-        seal = metadata.pop(_SEAL, b"").decode()
+        seal = metadata.pop(SEAL.encode(), b"").decode()
         table = sealed.replace_schema_metadata(metadata or None)
         whole = seal == content_hash(table)
     except (pa.ArrowException, OSError, ValueError) as error:  # also text that is no UTF-8
@@ -106,6 +111,26 @@ def read_table(store: Store, key: str) -> pa.Table:
     if not whole:
         raise _damaged(store, key, "it says something else than what was written")
     return table
+
+
+def table_metadata(store: Store, found: StoredObject) -> dict[str, str]:
+    """What the schema metadata of a table says, its seal included: see `SEAL`.
+
+    Only the end of the object is read, so nothing is compared with the seal.
+
+    Raises:
+        ObjectNotFound: it is not there any more.
+        ObjectDamaged: it is no table.
+    """
+    end = store.get_range(found.key, max(0, found.size - _FOOTER), found.size)
+    length = int.from_bytes(end[-8:-4], "little") + 8  # https://parquet.apache.org/docs/file-format
+    if len(end) < length <= found.size:
+        end = store.get_range(found.key, found.size - length, found.size)
+    try:
+        metadata = pq.read_schema(pa.BufferReader(end)).metadata
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(store, found.key, str(error).splitlines()[0]) from None
+    return {key.decode(): value.decode() for key, value in (metadata or {}).items()}
 
 
 def read_tables(store: Store, keys: Sequence[str]) -> pa.Table:
@@ -120,7 +145,8 @@ def read_tables(store: Store, keys: Sequence[str]) -> pa.Table:
 
 def _sealed(table: pa.Table) -> bytes:
     metadata = table.schema.metadata or {}
-    return parquet_bytes(table.replace_schema_metadata({**metadata, _SEAL: content_hash(table)}))
+    seal = {SEAL.encode(): content_hash(table)}
+    return parquet_bytes(table.replace_schema_metadata({**metadata, **seal}))
 
 
 def _holds(store: Store, key: str, data: bytes) -> bool:
@@ -139,9 +165,6 @@ def _parse(data: bytes) -> pa.Table:
     # moment is aborted ("terminate called without an active exception").
     file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
     return file.read(use_threads=False)
-
-
-_SEAL = b"dandelion.seal"
 
 
 def _damaged(store: Store, key: str, why: str) -> ObjectDamaged:

@@ -13,11 +13,12 @@ from PIL import Image
 from dandelion_pipeline.cli.images.commands import SourceChoice
 from dandelion_pipeline.cli.run import chosen_source
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES, clean
+from dandelion_pipeline.dataset.cleaning.waiting import waiting_days
 from dandelion_pipeline.dataset.labels.reviews import reviews
 from dandelion_pipeline.dataset.reviewed import all_photos
 from dandelion_pipeline.errors import Refused, ReviewError, SettingsError, SourceError
 from dandelion_pipeline.ingest.imports import Imported, last_imports, record_import
-from dandelion_pipeline.ingest.intake import RAW_IMAGES, take_in, waiting_days
+from dandelion_pipeline.ingest.intake import RAW_IMAGES, take_in
 from dandelion_pipeline.ingest.landing import today
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store, sha256_hex

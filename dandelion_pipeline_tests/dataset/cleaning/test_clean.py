@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from PIL import Image
 
-from dandelion_pipeline.dataset.cleaning import clean as cleaning
+from dandelion_pipeline.dataset.cleaning import measuring
 from dandelion_pipeline.dataset.cleaning.clean import (
     CLEAN_SCHEMA,
-    MEASURED_SCHEMA,
     clean,
     near_duplicates_of,
 )
+from dandelion_pipeline.dataset.cleaning.measures import DayMeasures
+from dandelion_pipeline.dataset.cleaning.measuring import MEASURED_SCHEMA
 from dandelion_pipeline.errors import ObjectDamaged, ObjectNotFound
 from dandelion_pipeline.images.decoding.decode import Photo, decode
 from dandelion_pipeline.images.measures.quality_limits import QualityLimits
@@ -21,6 +22,7 @@ from dandelion_pipeline.ingest.intake import ACCEPTED, counts, take_in
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline.storage.records import parts
 from dandelion_pipeline_tests.images.encoded import encode
 from dandelion_pipeline_tests.ingest.two_photos import DAY
 
@@ -65,7 +67,7 @@ class Counted:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counted:
     counted = Counted()
-    monkeypatch.setattr(cleaning, "decode", counted)
+    monkeypatch.setattr(measuring, "decode", counted)
     return counted
 
 
@@ -186,5 +188,6 @@ def test_more_photos_than_one_chunk_keep_their_order(
 ) -> None:
     raw = take_in(landed, DAY, None).table
     whole = clean(landed, raw)
-    monkeypatch.setattr(cleaning, "_CHUNK", 2)
+    monkeypatch.setattr(parts, "ROWS", 2)
     assert clean(landed, raw).equals(whole)
+    DayMeasures(landed, DAY).forget()

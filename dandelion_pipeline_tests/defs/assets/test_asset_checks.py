@@ -11,6 +11,7 @@ from dandelion_pipeline.cli.pipeline import Pipeline
 from dandelion_pipeline.dataset.checks import DatasetLimits
 from dandelion_pipeline.dataset.cleaning.acceptance import Acceptance, accept
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES
+from dandelion_pipeline.dataset.cleaning.waiting import waiting_days
 from dandelion_pipeline.dataset.labels.reviews import decide
 from dandelion_pipeline.dataset.reviewed import preview_dataset
 from dandelion_pipeline.definitions import defs
@@ -82,12 +83,15 @@ def test_a_day_of_rejected_files_stops_the_graph_until_somebody_accepts_it(place
     assert (evaluation.passed, evaluation.blocking) == (False, True)
     assert {evaluation.metadata[name].value for name in ("figure", "bound")} == {0.5, 0.2}
     assert kept(place.store, SECOND) is None  # clean_images did not run
+    assert waiting_days(place.store) == [FIRST]  # it is not tried again
     accept(place.store, word(SECOND))
+    assert waiting_days(place.store) == [FIRST, SECOND]
     place.pipeline.ingest(SECOND)
     evaluation = last_check("raw_images", "rejection_rate")
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert evaluation.metadata["accepted by"].value == "ann"
     assert kept(place.store, SECOND) == 10
+    assert waiting_days(place.store) == [FIRST]
 
 
 def test_a_day_that_drifts_stays_out_of_the_data_set_and_the_live_model_stays(
@@ -99,6 +103,7 @@ def test_a_day_that_drifts_stays_out_of_the_data_set_and_the_live_model_stays(
     with pytest.raises(CheckFailed, match="brightness_drift"):
         place.pipeline.ingest(SECOND)
     assert kept(place.store, SECOND) == 0
+    assert waiting_days(place.store) == []
     assert not last_check(CLEAN_IMAGES, "brightness_drift").passed
     assert last_check(CLEAN_IMAGES, "class_share_drift").passed
     assert log.live(place.store).version == "first"
@@ -106,8 +111,11 @@ def test_a_day_that_drifts_stays_out_of_the_data_set_and_the_live_model_stays(
     place.pipeline.ingest(THIRD)  # is compared with the first day, not with the one that stopped
     assert kept(place.store, THIRD) == 60
     accept(place.store, word(SECOND))
+    assert waiting_days(place.store) == [SECOND]
     place.pipeline.ingest(SECOND)
     assert kept(place.store, SECOND) == 60
+    assert waiting_days(place.store) == []
+    assert place.store.list_objects(layout.PARTS) == []
 
 
 def test_a_data_set_that_fails_a_check_is_not_trained_on_and_a_small_class_is_a_warning(

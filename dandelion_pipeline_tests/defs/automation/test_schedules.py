@@ -16,7 +16,7 @@ from dandelion_pipeline.storage.records.tables import write_table
 from dandelion_pipeline.training.config import ModelChoice
 from dandelion_pipeline_tests.data.tiny_models import GREEN, photo
 from dandelion_pipeline_tests.ingest.given_feedback import say
-from dandelion_pipeline_tests.ingest.two_photos import DAY, NEXT, ingest
+from dandelion_pipeline_tests.ingest.two_photos import DAY, NEXT, ingest, ingest_and_clean
 
 TICK = datetime(2025, 5, 2, 6, tzinfo=UTC)
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
@@ -117,6 +117,9 @@ def test_the_daily_schedule_asks_for_the_days_of_the_store(store: Store) -> None
     (request,), _ = evaluated("daily_ingestion_schedule", resource)
     assert request.partition_key == DAY
     ingest(store)
+    (request,), _ = evaluated("daily_ingestion_schedule", resource)
+    assert request.partition_key == DAY  # its clean table is not there yet
+    ingest_and_clean(store)
     assert evaluated("daily_ingestion_schedule", resource) == ([], "no day has new files")
 
 

@@ -1,60 +1,14 @@
 import json
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 import pytest
 
-from dandelion_pipeline.definitions import defs
-from dandelion_pipeline.defs.automation.sensors import landing_requests, sensors
-from dandelion_pipeline.defs.resources import StoreResource
-from dandelion_pipeline.ingest.landing import today
+from dandelion_pipeline.defs.automation.sensors import sensors
 from dandelion_pipeline.settings import Settings
-from dandelion_pipeline.storage import layout
-from dandelion_pipeline.storage.objects.store import Store, StoredObject
-from dandelion_pipeline_tests.data.tiny_models import photo
-from dandelion_pipeline_tests.ingest.two_photos import DAY, NEXT, ingest
-
-NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
-TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
-
-
-def files(day: str, number: int, modified: datetime = NOON) -> list[StoredObject]:
-    return [
-        StoredObject(layout.landing_photo(day, "grass", f"{n}.jpg"), 100, modified)
-        for n in range(number)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("waiting", "asked"),
-    [
-        ({}, []),
-        ({DAY: 3}, []),
-        ({DAY: 4}, [DAY]),
-        ({DAY: 30, NEXT: 2}, [DAY]),
-        ({DAY: 4, NEXT: 4}, [DAY, NEXT]),
-        ({"2024-12-31": 9, TOMORROW: 9, today(): 9}, [today()]),
-    ],
-)
-def test_a_day_is_asked_for_once_enough_new_files_lie_there(
-    waiting: dict[str, int], asked: list[str]
-) -> None:
-    found = {day: files(day, number) for day, number in waiting.items()}
-    assert [request.partition_key for request in landing_requests(found, 3)] == asked
-
-
-def test_the_same_files_have_the_same_key_and_others_another() -> None:
-    def key(found: list[StoredObject]) -> str | None:
-        (request,) = landing_requests({DAY: found}, 3)
-        return request.run_key
-
-    same = key(files(DAY, 4))
-    assert key(files(DAY, 4)[::-1]) == same
-    assert key(files(DAY, 5)) != same
-    assert key(files(DAY, 4, NOON + timedelta(seconds=1))) != same
+from dandelion_pipeline_tests.ingest.two_photos import DAY
 
 
 def sensor(name: str, **settings: object) -> dg.SensorDefinition:
@@ -64,43 +18,6 @@ def sensor(name: str, **settings: object) -> dg.SensorDefinition:
 def test_every_sensor_runs_unless_somebody_stops_it() -> None:
     for each in sensors(Settings()):
         assert each.default_status is dg.DefaultSensorStatus.RUNNING
-
-
-def looked(store: StoreResource, threshold: int) -> tuple[list[dg.RunRequest], str]:
-    """What the landing sensor asks for, and why it does not."""
-    landing = sensor("landing_sensor", landing_threshold=threshold)
-    with (
-        dg.DagsterInstance.ephemeral() as instance,
-        dg.build_sensor_context(
-            instance=instance,
-            resources={"store": store},
-            repository_def=defs.get_repository_def(),
-        ) as context,
-    ):
-        tick = landing.evaluate_tick(context)
-        return list(tick.run_requests or []), tick.skip_message or ""
-
-
-def test_the_landing_sensor_looks_into_the_store(store: Store) -> None:
-    resource = StoreResource(url=store.url)
-    assert "0 new files" in looked(resource, 1)[1]
-    for number in range(2):
-        store.put(layout.landing_photo(DAY, "grass", f"{number}.jpg"), photo((number, 99, 9)))
-    assert "2 new files; a day is taken in above 2" in looked(resource, 2)[1]
-    (request,), _ = looked(resource, 1)
-    assert request.partition_key == DAY
-    ingest(store)
-    assert looked(resource, 0)[0] == []
-
-
-def test_a_store_that_is_away_is_a_skip_with_the_reason() -> None:
-    given = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
-    away = StoreResource.model_validate(
-        {"url": "s3://bucket", "endpoint_url": "http://127.0.0.1:9", "max_attempts": 1, **given}
-    )
-    requests, why = looked(away, 0)
-    assert requests == []
-    assert "AWS_ENDPOINT_URL" in why
 
 
 class Webhook(BaseHTTPRequestHandler):

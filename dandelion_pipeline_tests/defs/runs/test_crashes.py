@@ -83,6 +83,13 @@ def runs() -> dict[str, tuple[str, ...]]:
         }
 
 
+def land_a_day(day: str) -> None:
+    """More files than the sensor's threshold."""
+    store = open_store(load_settings().store)
+    for number in range(6):
+        store.put(layout.landing_photo(day, "grass", f"{number}.jpg"), f"{day} {number}".encode())
+
+
 def lose_a_run() -> None:
     """Leave a run behind that Dagster gave up."""
     tags = {"dagster/partition": NEXT, "dagster/will_retry": "false"}
@@ -114,8 +121,8 @@ def test_a_daemon_killed_at_any_step_starts_one_run_a_key(
         lose_a_run()
         at = None
     elif kind == "sensor":
-        store = open_store(load_settings().store)
-        store.put(layout.landing_photo(NEXT, "grass", f"{step}.jpg"), step.encode())
+        land_a_day(f"2025-05-{10 + STEPS.index(step)}")
+        assert killable.look(kind, name) == 0  # it watches the day from now on
         at = None
     else:
         assert killable.look(kind, name, at=datetime.now(UTC)) == 0  # it runs from now on

@@ -204,7 +204,7 @@ def test_on_s3_an_object_carries_its_hash_and_one_that_does_not_fit_is_damaged(
 
 def test_the_start_of_a_large_object_can_be_read_alone(store: Store) -> None:
     store.put("a", b"0123456789")
-    assert store.get_start("a", 4) == b"0123"
+    assert store.get_range("a", 0, 4) == b"0123"
 
 
 def test_an_address_is_the_full_url(store: Store, store_url: str) -> None:
