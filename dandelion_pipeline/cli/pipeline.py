@@ -13,6 +13,7 @@ from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.assets.training import TrainedModelConfig
 from dandelion_pipeline.defs.io_managers import SNAPSHOT
 from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_runs, ensure_experiment
+from dandelion_pipeline.defs.partitions import add_days, photo_days
 from dandelion_pipeline.errors import DandelionError, SettingsError, TrackingUnavailable
 from dandelion_pipeline.settings import Settings, absolute_folder
 from dandelion_pipeline.training.config import TrainingConfig
@@ -83,6 +84,7 @@ class Pipeline:
 
     def ingest(self, day: str) -> None:
         """Take in the photos that landed on a day."""
+        add_days(self._instance, photo_days, [day])
         self._execute("ingestion_job", str(uuid.uuid4()), partition_key=day)
 
     def train(self, config: TrainingConfig) -> str:

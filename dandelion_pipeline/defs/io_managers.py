@@ -53,11 +53,14 @@ class TableIOManager(dg.ConfigurableIOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> pa.Table:
-        """Read a snapshot, or all asked-for partitions that exist as one table."""
+        """Read a snapshot, the partitions that are asked for, or all that exist, as one table.
+
+        All are those of the store: Dagster's list of days may be younger than the store.
+        """
         store, asset = self.store.open(), context.asset_key.path[-1]
         with transient_errors_retried(context):
             if context.has_asset_partitions:
-                return _read_partitions(store, asset, context.asset_partition_keys)
+                return _read_partitions(store, asset, _wanted(context))
             return read_snapshot(store, asset, latest_snapshot(context))
 
 
@@ -78,10 +81,16 @@ class ModelIOManager(dg.ConfigurableIOManager):
             return read_trained_model(self.store.open(), latest_snapshot(context))
 
 
-def _read_partitions(store: Store, asset: str, partitions: Iterable[str]) -> pa.Table:
-    keys = {layout.table(asset, partition) for partition in partitions}
+def _wanted(context: dg.InputContext) -> Iterable[str] | None:
+    """The partitions that a partition is made of; None if something whole is made of all."""
+    is_whole = context.step_context.entity_partitions_def is None
+    return None if is_whole else context.asset_partition_keys
+
+
+def _read_partitions(store: Store, asset: str, wanted: Iterable[str] | None) -> pa.Table:
+    keys = None if wanted is None else {layout.table(asset, partition) for partition in wanted}
     prefix = f"{layout.TABLES}{asset}/"
-    found = [o.key for o in store.list_objects(prefix) if o.key in keys]
+    found = [o.key for o in store.list_objects(prefix) if keys is None or o.key in keys]
     if not found:
         raise ObjectNotFound(
             f"could not read {store.address(prefix)}",

@@ -27,7 +27,7 @@ from dandelion_pipeline.dataset.report.build import write_report
 from dandelion_pipeline.dataset.reviewed import reviewed
 from dandelion_pipeline.dataset.settled import settled
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
-from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.partitions import day_of, photo_days
 from dandelion_pipeline.defs.previews import (
     conflicts_table,
     copies_table,
@@ -64,7 +64,7 @@ class CleanImagesConfig(dg.Config):
 
 
 @dg.asset(
-    partitions_def=days,
+    partitions_def=photo_days,
     check_specs=check_specs(CLEAN_IMAGES, DRIFTS),
     io_manager_key="tables",
     pool=INGESTION_POOL,
@@ -82,7 +82,7 @@ def clean_images(
 
     Of a day that is of another kind than the last one, none is kept until somebody accepts it.
     """
-    opened, day = store.open(), context.partition_key
+    opened, day = store.open(), day_of(context)
 
     def progress(done: int, total: int) -> None:
         if done % PROGRESS_EVERY == 0 or done == total:

@@ -3,7 +3,7 @@
 import dagster as dg
 import pyarrow as pa
 
-from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.partitions import day_of, photo_days
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
@@ -13,7 +13,7 @@ from dandelion_pipeline.storage import layout
 
 
 @dg.asset(
-    partitions_def=days,
+    partitions_def=photo_days,
     pool=INGESTION_POOL,
     group_name="ingestion",
     kinds={"python", "pytorch", "parquet"},
@@ -26,7 +26,7 @@ def embeddings(
 
     The label check and whatever else looks at photos reads them from here.
     """
-    opened, day = store.open(), context.partition_key
+    opened, day = store.open(), day_of(context)
     wanted = clean_images.filter(clean_images["keep"])["sha256"].combine_chunks()
     with transient_errors_retried(context):
         embedder = backbone_embedder()

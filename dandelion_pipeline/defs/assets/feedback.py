@@ -4,7 +4,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.partitions import day_of, feedback_days
 from dandelion_pipeline.defs.previews import feedback_table, landed_preview
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
@@ -16,7 +16,7 @@ from dandelion_pipeline.storage.records.tables import last_table
 
 @dg.asset(
     name=FEEDBACK,
-    partitions_def=days,
+    partitions_def=feedback_days,
     io_manager_key="tables",
     pool=INGESTION_POOL,
     group_name="ingestion",
@@ -28,7 +28,7 @@ def feedback(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Outp
 
     Photos that were given with consent are taken in by `raw_images`, like all others.
     """
-    opened, day = store.open(), context.partition_key
+    opened, day = store.open(), day_of(context)
     with transient_errors_retried(context):
         table = gather(opened, day, last_table(opened, layout.table(FEEDBACK, day)))
         given = table["photo"].drop_null().to_pylist()

@@ -15,7 +15,7 @@ from dandelion_pipeline.dataset.cleaning.batch_checks import (
 )
 from dandelion_pipeline.defs.airflow.runs import DATA_INGESTION
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
-from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.partitions import day_of, photo_days
 from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
@@ -31,8 +31,8 @@ REJECTED_LOGGED = 5
 
 @dg.asset(
     name=RAW_IMAGES,
-    partitions_def=days,
-    deps=[dg.AssetKey(DATA_INGESTION)],
+    partitions_def=photo_days,
+    deps=[dg.AssetDep(DATA_INGESTION, partition_mapping=dg.IdentityPartitionMapping())],
     check_specs=check_specs(RAW_IMAGES, [REJECTION_RATE]),
     io_manager_key="tables",
     pool=INGESTION_POOL,
@@ -47,7 +47,7 @@ def raw_images(
 
     Accepted photos are kept under the hash of their content, so nothing is stored twice.
     """
-    opened, day = store.open(), context.partition_key
+    opened, day = store.open(), day_of(context)
 
     def progress(done: int, total: int) -> None:
         if done % PROGRESS_EVERY == 0 or done == total:

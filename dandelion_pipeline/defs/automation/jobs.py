@@ -12,6 +12,7 @@ from dandelion_pipeline.defs.assets.feedback import feedback
 from dandelion_pipeline.defs.assets.ingest import raw_images
 from dandelion_pipeline.defs.assets.release import published_model
 from dandelion_pipeline.defs.assets.training import evaluation, trained_model
+from dandelion_pipeline.defs.partitions import add_days, feedback_days, photo_days
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.errors import DatasetError, SettingsError, TransientError
 from dandelion_pipeline.ingest.feedback import waiting_feedback
@@ -57,6 +58,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         settings,
         "daily_ingestion_schedule",
         ingestion_job.name,
+        photo_days,
         waiting_days,
         nothing="no day has new files",
         description="Takes in every day whose landing folder holds files that are new.",
@@ -65,6 +67,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         settings,
         "daily_feedback_schedule",
         feedback_job.name,
+        feedback_days,
         waiting_feedback,
         nothing="nobody said anything new",
         description="Gathers what people said of the answers of every day that has something new.",
@@ -101,6 +104,7 @@ def _day_by_day(
     settings: Settings,
     name: str,
     job: str,
+    kind: dg.DynamicPartitionsDefinition,
     waiting: Callable[[Store], list[str]],
     *,
     nothing: str,
@@ -125,6 +129,7 @@ def _day_by_day(
             yield dg.SkipReason(str(error))
             return
         requests = daily_requests(context.scheduled_execution_time, days)
+        add_days(context.instance, kind, days_of(requests))
         yield from requests if requests else [dg.SkipReason(nothing)]
 
     return schedule
@@ -137,6 +142,11 @@ def daily_requests(tick: datetime, waiting: Sequence[str]) -> list[dg.RunRequest
         for day in waiting
         if is_ingested(day)
     ]
+
+
+def days_of(requests: Sequence[dg.RunRequest]) -> list[str]:
+    """The days that runs are asked for."""
+    return [request.partition_key for request in requests if request.partition_key]
 
 
 def weekly_requests(

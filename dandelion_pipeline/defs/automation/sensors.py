@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from dandelion_pipeline.defs.automation.jobs import ingestion_job
+from dandelion_pipeline.defs.automation.jobs import days_of, ingestion_job
 from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_runs
+from dandelion_pipeline.defs.partitions import add_days, photo_days
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.alerts import Alert, alert_of, send
 from dandelion_pipeline.errors import TransientError
@@ -47,7 +48,9 @@ def _landing_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Takes in a day once over {settings.landing_threshold} new files lie there.",
     )
-    def landing_sensor(store: StoreResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def landing_sensor(
+        context: dg.SensorEvaluationContext, store: StoreResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         try:
             waiting = waiting_files(store.open())
         except TransientError as error:
@@ -59,6 +62,7 @@ def _landing_sensor(settings: Settings) -> dg.SensorDefinition:
             "daily time"
         )
         requests = landing_requests(waiting, settings.landing_threshold)
+        add_days(context.instance, photo_days, days_of(requests))
         yield from requests if requests else [few]
 
     return landing_sensor

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from dandelion_pipeline.defs.automation.jobs import ingestion_job, training_job
+from dandelion_pipeline.defs.automation.jobs import days_of, ingestion_job, training_job
+from dandelion_pipeline.defs.partitions import add_days, photo_days
 
 GIVEN_UP = "Failed to retry run"  # what Dagster's daemon notes on the run
 WITHIN = timedelta(days=1)
@@ -61,6 +62,8 @@ def lost_runs_sensor(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Look for lost runs."""
     requests = again_requests(lost_runs(context.instance))
+    of_photos = [request for request in requests if request.job_name == ingestion_job.name]
+    add_days(context.instance, photo_days, days_of(of_photos))
     yield from requests if requests else [dg.SkipReason("no run was lost")]
 
 

@@ -14,6 +14,7 @@ from dandelion_pipeline.embeddings import embedding
 from dandelion_pipeline.embeddings.backbone import FEATURES, version
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.days import instance_of
 from dandelion_pipeline_tests.data.generated_sets import generated
 
 DAY = "2025-05-01"
@@ -25,6 +26,7 @@ def ingest(store: Store, *assets: dg.AssetsDefinition) -> dg.ExecuteInProcessRes
         [raw_images, clean_images, embeddings],
         selection=[asset.key for asset in assets],
         partition_key=DAY,
+        instance=instance_of(DAY),
         resources={"store": resource, "tables": TableIOManager(store=resource)},
     )
 

@@ -66,39 +66,44 @@ def test_every_sensor_runs_unless_somebody_stops_it() -> None:
         assert each.default_status is dg.DefaultSensorStatus.RUNNING
 
 
-def looked(store: StoreResource, threshold: int) -> tuple[list[dg.RunRequest], str]:
+def looked(
+    instance: dg.DagsterInstance, store: StoreResource, threshold: int
+) -> tuple[list[dg.RunRequest], str]:
     """What the landing sensor asks for, and why it does not."""
     landing = sensor("landing_sensor", landing_threshold=threshold)
-    with (
-        dg.DagsterInstance.ephemeral() as instance,
-        dg.build_sensor_context(
-            instance=instance,
-            resources={"store": store},
-            repository_def=defs.get_repository_def(),
-        ) as context,
-    ):
+    with dg.SensorEvaluationContext(  # as the daemon makes it
+        instance_ref=instance.get_ref(),
+        last_tick_completion_time=None,
+        last_run_key=None,
+        cursor=None,
+        repository_name=None,
+        repository_def=defs.get_repository_def(),
+        resources={"store": store},
+    ) as context:
         tick = landing.evaluate_tick(context)
         return list(tick.run_requests or []), tick.skip_message or ""
 
 
-def test_the_landing_sensor_looks_into_the_store(store: Store) -> None:
+def test_the_landing_sensor_looks_into_the_store(
+    store: Store, instance: dg.DagsterInstance
+) -> None:
     resource = StoreResource(url=store.url)
-    assert "0 new files" in looked(resource, 1)[1]
+    assert "0 new files" in looked(instance, resource, 1)[1]
     for number in range(2):
         store.put(layout.landing_photo(DAY, "grass", f"{number}.jpg"), photo((number, 99, 9)))
-    assert "2 new files; a day is taken in above 2" in looked(resource, 2)[1]
-    (request,), _ = looked(resource, 1)
+    assert "2 new files; a day is taken in above 2" in looked(instance, resource, 2)[1]
+    (request,), _ = looked(instance, resource, 1)
     assert request.partition_key == DAY
     ingest(store)
-    assert looked(resource, 0)[0] == []
+    assert looked(instance, resource, 0)[0] == []
 
 
-def test_a_store_that_is_away_is_a_skip_with_the_reason() -> None:
+def test_a_store_that_is_away_is_a_skip_with_the_reason(instance: dg.DagsterInstance) -> None:
     given = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
     away = StoreResource.model_validate(
         {"url": "s3://bucket", "endpoint_url": "http://127.0.0.1:9", "max_attempts": 1, **given}
     )
-    requests, why = looked(away, 0)
+    requests, why = looked(instance, away, 0)
     assert requests == []
     assert "AWS_ENDPOINT_URL" in why
 
