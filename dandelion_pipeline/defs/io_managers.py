@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.defs.tables import column_schema
 from dandelion_pipeline.errors import ObjectNotFound
 from dandelion_pipeline.release.bundle import put_files
 from dandelion_pipeline.release.manifest import TRAINING_FILE
@@ -40,15 +41,16 @@ class TableIOManager(dg.ConfigurableIOManager):
         store, asset = self.store.open(), context.asset_key.path[-1]
         with transient_errors_retried(context):
             if context.has_partition_key:
-                partition = context.partition_key
+                partition, rows = context.partition_key, "dagster/partition_row_count"
                 write_table(store, layout.table(asset, partition), table)
             else:
-                partition = write_snapshot(store, asset, table)
+                partition, rows = write_snapshot(store, asset, table), "dagster/row_count"
         context.add_output_metadata(
             {
                 SNAPSHOT: partition,
-                "dagster/row_count": table.num_rows,
-                "address": dg.MetadataValue.text(store.address(layout.table(asset, partition))),
+                rows: table.num_rows,
+                "dagster/uri": store.address(layout.table(asset, partition)),
+                "dagster/column_schema": column_schema(table.schema),
             }
         )
 
@@ -73,7 +75,9 @@ class ModelIOManager(dg.ConfigurableIOManager):
         """Write the files; the same version twice is fine, with other contents it is not."""
         with transient_errors_retried(context):
             put_files(self.store.open(), model.record.version, model.bundle_files())
-        context.add_output_metadata({SNAPSHOT: model.record.version})
+        version = model.record.version
+        folder = self.store.open().address(layout.model_file(version, ""))
+        context.add_output_metadata({SNAPSHOT: version, "dagster/uri": folder})
 
     def load_input(self, context: dg.InputContext) -> TrainedModel:
         """Read the files back; they are verified before anything else looks at them."""

@@ -32,7 +32,6 @@ data_ingestion = dg.AssetSpec(
     "folder to the landing folder of the day. `airflow_sensor` records each of its runs here.",
     group_name="ingestion",
     kinds={"airflow"},
-    owners=["team:ml"],
     partitions_def=airflow_days,
     metadata={"dag_id": DATA_INGESTION, "source": "docker/airflow/dags/data_ingestion.py"},
 )

@@ -1,5 +1,7 @@
 """`embeddings`: what the backbone sees in the photos of a day."""
 
+import hashlib
+
 import dagster as dg
 import pyarrow as pa
 
@@ -17,7 +19,6 @@ from dandelion_pipeline.storage import layout
     pool=INGESTION_POOL,
     group_name="ingestion",
     kinds={"python", "pytorch", "parquet"},
-    owners=["team:ml"],
 )
 def embeddings(
     context: dg.AssetExecutionContext, store: StoreResource, clean_images: pa.Table
@@ -36,8 +37,15 @@ def embeddings(
         metadata={
             "backbone": embedder.version,
             "features": FEATURES,
-            "dagster/row_count": len(wanted),
+            "dagster/partition_row_count": len(wanted),
             "embedded_now": new,
-            "address": opened.address(layout.embeddings(embedder.version, day)),
-        }
+            "dagster/uri": opened.address(layout.embeddings(embedder.version, day)),
+        },
+        data_version=dg.DataVersion(_data_version(embedder.version, wanted)),
     )
+
+
+def _data_version(backbone: str, photos: pa.Array) -> str:
+    """Features are a function of the backbone and the photos."""
+    names = [backbone, *sorted(photos.to_pylist())]
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()

@@ -20,12 +20,13 @@ from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.defs.tables import SHOWN, table
 from dandelion_pipeline.ingest.intake import ACCEPTED, RAW_IMAGES, REJECTED, counts, take_in
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.records.content_hash import content_hash
 from dandelion_pipeline.storage.records.tables import last_table
 
 PROGRESS_EVERY = 100
-REJECTED_SHOWN = 20
 REJECTED_LOGGED = 5
 
 
@@ -38,7 +39,6 @@ REJECTED_LOGGED = 5
     pool=INGESTION_POOL,
     group_name="ingestion",
     kinds={"python", "pillow", "parquet"},
-    owners=["team:ml"],
 )
 def raw_images(
     context: dg.AssetExecutionContext, config: BatchConfig, store: StoreResource
@@ -68,14 +68,15 @@ def raw_images(
     for row in rejected.slice(0, REJECTED_LOGGED).to_pylist():
         context.log.warning(f"rejected {row['key']}: {row['detail']}")
     metadata: dict[str, Any] = {
+        "preview": preview,
         **by_status,
         "read": intake.read,
         "stored": intake.stored,
         "from feedback": _from_feedback(intake.table),
         "rejections": _rejections(rejected),
-        "preview": preview,
     }
-    yield dg.Output(intake.table, metadata=metadata)
+    version = dg.DataVersion(content_hash(intake.table))
+    yield dg.Output(intake.table, metadata=metadata, data_version=version)
     findings = [check_rejections(intake.table, config)]
     yield from check_results(findings, [REJECTION_RATE], acceptance)
     require(day, findings, acceptance)
@@ -91,9 +92,9 @@ def _with_status(table: pa.Table, status: str) -> pa.Table:
     return table.filter(pc.equal(table["status"], status))
 
 
-def _rejections(rejected: pa.Table) -> dg.MarkdownMetadataValue:
-    shown = rejected.slice(0, REJECTED_SHOWN).to_pylist()
-    lines = [f"- `{row['key']}`: {row['detail']}" for row in shown]
-    if rejected.num_rows > REJECTED_SHOWN:
-        lines.append(f"- and {rejected.num_rows - REJECTED_SHOWN} more")
-    return dg.MetadataValue.md("\n".join(lines) or "none")
+def _rejections(rejected: pa.Table) -> dg.TableMetadataValue:
+    columns = ("key", "reason", "detail")
+    rows = [[row[name] for name in columns] for row in rejected.slice(0, SHOWN).to_pylist()]
+    if rejected.num_rows > SHOWN:
+        rows.append([f"and {rejected.num_rows - SHOWN} more", None, None])
+    return table(dict.fromkeys(columns, "string"), rows)

@@ -42,14 +42,20 @@ def metadata(store: Store) -> Any:  # noqa: ANN401
 RAW = "raw_images"
 
 
-def test_corrections_are_counted_and_shown_and_nothing_in_them_is_markdown(
+def test_corrections_are_counted_and_shown_in_tables_where_nothing_is_markdown(
     metadata: Any,  # noqa: ANN401
     store: Store,
 ) -> None:
     said, _ = metadata
     assert (said["right"], said["wrong"], said["photos"]) == (1, 1, 1)
-    assert "| `a/model` | 0 | 1 | 0 |" in said["models"]
-    assert said["comments"] == "- dandelion, really grass: `no 'flower' | # at all`"
+    rows = [record.data for record in said["models"].records]
+    assert {"model": "a|model", "right": 0, "wrong": 1, "unknown": 0} in rows
+    (comment,) = said["comments"].records
+    assert comment.data == {
+        "seen": "dandelion",
+        "said": "grass",
+        "comment": "no `flower` |\n# at all",
+    }
     assert said["preview"].startswith("![photos that people gave](data:image/jpeg;base64,")
     assert read_table(store, layout.table("feedback", DAY)).num_rows == 2
 

@@ -82,6 +82,42 @@ def test_every_asset_is_materialised_with_something_to_look_at(asset: str) -> No
 
 
 @pytest.mark.usefixtures("manifest")
+@pytest.mark.parametrize("asset", WALK)
+def test_every_materialisation_says_where_it_lies_and_of_which_version_its_data_are(
+    asset: str,
+) -> None:
+    event = dg.DagsterInstance.get().get_latest_materialization_event(dg.AssetKey(asset))
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert str(metadata(asset)["dagster/uri"]).startswith("file://")
+    tags = event.asset_materialization.tags or {}
+    assert tags["dagster/data_version_is_user_provided"] == "true"
+    assert tags["dagster/code_version"]
+
+
+@pytest.mark.usefixtures("manifest")
+@pytest.mark.parametrize("asset", WALK)
+def test_no_figure_has_more_decimals_than_people_read(asset: str) -> None:
+    values = [value for value in metadata(asset).values() if isinstance(value, float)]
+    assert values == [round(value, 4) for value in values]
+
+
+@pytest.mark.usefixtures("manifest")
+@pytest.mark.parametrize("asset", ["raw_images", "clean_images", "dataset", "evaluation"])
+def test_the_columns_of_what_was_made_are_listed(asset: str) -> None:
+    schema = metadata(asset)["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    assert "sha256" in {column.name for column in schema.columns}
+
+
+@pytest.mark.usefixtures("manifest")
+def test_the_figures_of_each_class_are_a_table() -> None:
+    table = metadata("evaluation")["per_class"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert {str(record.data["class"]) for record in table.records} == {"dandelion", "grass"}
+
+
+@pytest.mark.usefixtures("manifest")
 @pytest.mark.parametrize(
     ("asset", "entry"),
     [
