@@ -61,6 +61,15 @@ def counted(what: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
     return table({what: "string", "photos": "int"}, counts.items())
 
 
+def facts(found: Mapping[str, Cell]) -> dg.TableMetadataValue:
+    """What is known of one thing, a row each."""
+    shown = (
+        (name, value if isinstance(value, str) else f"{_cell(value)}")
+        for name, value in found.items()
+    )
+    return table({"fact": "string", "value": "string"}, shown)
+
+
 def counts_table(counts: Mapping[str, Mapping[str, int]]) -> dg.TableMetadataValue:
     """Photos by class and split."""
     splits = list(next(iter(counts.values()), {}))

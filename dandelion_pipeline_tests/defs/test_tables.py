@@ -7,6 +7,7 @@ from dandelion_pipeline.defs.tables import (
     SHOWN,
     column_schema,
     counts_table,
+    facts,
     figure,
     interval,
     suspects_table,
@@ -25,6 +26,12 @@ def test_figures_are_rounded_and_other_cells_are_not() -> None:
 def test_a_table_without_rows_keeps_its_columns() -> None:
     shown = table({"a": "float"}, [])
     assert (shown.records, [column.name for column in shown.schema.columns]) == ([], ["a"])
+
+
+def test_facts_stand_in_rows_with_their_figures_rounded() -> None:
+    shown = facts({"power": 10.67360836, "groups": 3, "reason": "0.123456 is text"})
+    values = [record.data["value"] for record in shown.records]
+    assert values == ["10.6736", "3", "0.123456 is text"]
 
 
 def test_columns_are_those_of_the_store() -> None:

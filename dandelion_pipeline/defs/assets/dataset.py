@@ -37,6 +37,7 @@ from dandelion_pipeline.defs.tables import (
     copies_table,
     counted,
     counts_table,
+    facts,
     suspects_table,
     table,
 )
@@ -116,9 +117,10 @@ def clean_images(
         "look poor, and are kept": counted("look", looks),
         "by_label": counted("label", _counted(photos["label"])),
         "groups": len(photos["group"].unique()),
-        "near_duplicates": near_duplicates_of(photos),
+        "near_duplicates": facts(near_duplicates_of(photos)),
     }
-    version = dg.DataVersion(content_hash(photos))
+    # Not of its metadata, which say how near-duplicates were told this time.
+    version = dg.DataVersion(content_hash(photos.replace_schema_metadata(None)))
     yield dg.Output(photos, metadata=metadata, data_version=version)
     yield from check_results(findings, DRIFTS, acceptance)
     require(day, findings, acceptance)
