@@ -83,5 +83,5 @@ def described(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
         code_version=known.code_version,
         tags={**spec.tags, "stage": known.stage, "data": known.holds},
         metadata=metadata,
-        **({"freshness_policy": known.freshness} if known.freshness else {}),
+        freshness_policy=known.freshness,
     )

@@ -52,7 +52,7 @@ def day_of(context: dg.AssetExecutionContext) -> str:
         SettingsError: somebody added a partition by hand that is no day, or not one that photos
             are looked at on.
     """
-    day = context.partition_key
+    day = str(context.partition_key)
     if not _is_day(day):
         raise SettingsError(
             f"the partition {day!r}",

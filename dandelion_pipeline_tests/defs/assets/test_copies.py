@@ -35,8 +35,9 @@ def test_a_rotated_copy_is_joined_listed_and_explained(tmp_path: Path) -> None:
     assets = [raw_images, clean_images, embeddings, dataset]
     daily = [asset.key for asset in assets[:-1]]
     with instance_of(DAY) as instance:
-        day = {"partition_key": DAY, "selection": daily, "instance": instance}
-        dg.materialize(assets, resources=resources, **day)
+        dg.materialize(
+            assets, resources=resources, partition_key=DAY, selection=daily, instance=instance
+        )
         result = dg.materialize(assets, resources=resources, selection=[dataset.key])
     (event,) = result.asset_materializations_for_node("dataset")
     copies = event.metadata["copies"]

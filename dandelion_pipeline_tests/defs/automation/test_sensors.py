@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 import pytest
+from dagster._core.execution.build_resources import wrap_resources_for_execution
 
 from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.automation.sensors import landing_requests, sensors
@@ -78,7 +79,7 @@ def looked(
         cursor=None,
         repository_name=None,
         repository_def=defs.get_repository_def(),
-        resources={"store": store},
+        resources=wrap_resources_for_execution({"store": store}),
     ) as context:
         tick = landing.evaluate_tick(context)
         return list(tick.run_requests or []), tick.skip_message or ""

@@ -92,8 +92,10 @@ def test_a_corrected_photo_lands_and_is_in_the_next_raw_images(webapp: WebApp) -
     assert "/grass/feedback-" in landed.key
     resource = StoreResource(url=webapp.store.url)
     resources = {"store": resource, "tables": TableIOManager(store=resource)}
-    given = {"partition_key": today, "instance": instance_of(today)}
-    assert dg.materialize([raw_images], resources=resources, **given).success
+    with instance_of(today) as instance:
+        assert dg.materialize(
+            [raw_images], partition_key=today, instance=instance, resources=resources
+        ).success
     (row,) = read_table(webapp.store, layout.table("raw_images", today)).to_pylist()
     assert (row["key"], row["label"], row["status"]) == (landed.key, "grass", "accepted")
 
