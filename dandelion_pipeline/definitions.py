@@ -9,6 +9,7 @@ from dandelion_pipeline.defs.assets.feedback import feedback
 from dandelion_pipeline.defs.assets.ingest import raw_images
 from dandelion_pipeline.defs.assets.release import published_model
 from dandelion_pipeline.defs.assets.training import evaluation, trained_model
+from dandelion_pipeline.defs.attributes import described
 from dandelion_pipeline.defs.automation.jobs import (
     feedback_job,
     ingestion_job,
@@ -33,17 +34,20 @@ _settings = load_settings()
 _store = StoreResource()
 
 defs = dg.Definitions(
-    assets=[
-        data_ingestion,
-        raw_images,
-        feedback,
-        clean_images,
-        embeddings,
-        dataset,
-        trained_model,
-        evaluation,
-        published_model,
-    ],
+    assets=dg.map_asset_specs(
+        lambda spec: described(spec, _settings),
+        [
+            data_ingestion,
+            raw_images,
+            feedback,
+            clean_images,
+            embeddings,
+            dataset,
+            trained_model,
+            evaluation,
+            published_model,
+        ],
+    ),
     jobs=[ingestion_job, feedback_job, training_job],
     schedules=schedules(_settings),
     sensors=[

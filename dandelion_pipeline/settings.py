@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     landing_threshold: int = Field(default=20, ge=0)
     """So many new files in a day's landing folder are taken in at once, not at the daily time."""
 
+    owner: str = "team:ml"
+    """Whose the assets are in Dagster: an e-mail address, or ``team:`` and a name."""
+
     alert_webhook: SecretStr | None = None
     """An URL that a JSON document is posted to when a run has failed for good."""
 
@@ -66,6 +69,13 @@ class Settings(BaseSettings):
     def _is_timezone(cls, value: str) -> str:
         if value not in _timezones():
             raise ValueError("it is no IANA time zone, such as UTC or Europe/Berlin")
+        return value
+
+    @field_validator("owner")
+    @classmethod
+    def _is_owner(cls, value: str) -> str:
+        if not _OWNER.fullmatch(value):
+            raise ValueError("it is no e-mail address, nor team: and a name")
         return value
 
     @property
@@ -128,6 +138,8 @@ def absolute_folder(variable: str, path: str) -> Path:
         )
     return folder
 
+
+_OWNER = re.compile(r"team:.+|[^@\s]+@[^@\s]+\.[^@\s]+")
 
 # A question mark ends the path; a percent sign before two hex digits stands for another character.
 _MISREAD_IN_A_URL = re.compile(r"\?|%[0-9A-Fa-f]{2}")

@@ -25,6 +25,7 @@ from rich.table import Table
 
 from dandelion_pipeline.dataset.cleaning.clean import CLEAN_IMAGES
 from dandelion_pipeline.definitions import defs
+from dandelion_pipeline.defs.partitions import add_days, photo_days
 from dandelion_pipeline.ingest.intake import RAW_IMAGES
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
@@ -91,6 +92,7 @@ def materialise(asset: str) -> dict[str, float]:
     Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak so far is forgotten
     start, started = resident("VmRSS"), time.perf_counter()
     with dg.DagsterInstance.ephemeral() as instance:
+        add_days(instance, photo_days, [DAY])
         defs.resolve_job_def("ingestion_job").execute_in_process(
             instance=instance, partition_key=DAY, asset_selection=[dg.AssetKey(asset)]
         )

@@ -21,6 +21,7 @@ from dandelion_pipeline.defs.mlflow.tracking import (
     close_runs,
     ensure_experiment,
 )
+from dandelion_pipeline.defs.partitions import add_days, photo_days
 from dandelion_pipeline.defs.runs.executor import STOPPED_AT_ITS_END
 from dandelion_pipeline.defs.runs.processes import (
     GONE,
@@ -104,6 +105,7 @@ class Pipeline:
 
     def ingest(self, day: str) -> None:
         """Take in the photos that landed on a day."""
+        add_days(self._instance, photo_days, [day])
         self._execute("ingestion_job", str(uuid.uuid4()), partition_key=day)
 
     def train(self, config: TrainingConfig) -> str:

@@ -40,6 +40,18 @@ DATASET_CHECKS = (
     UNEVEN,
 )
 
+DATASET_DESCRIPTIONS = {
+    CLASSES: f"At least {FEWEST_CLASSES} classes have photos in enough groups to be split",
+    SMALLEST: "The smallest class has enough photos",
+    IMBALANCE: "The largest class has not many times the photos of the smallest",
+    EMPTY_SPLITS: "Every class has photos in every split",
+    CROSSING: "No group of near-duplicates, and none of the user's, is in two splits",
+    CONFLICTS: "Few photos of equal pixels have two labels",
+    LEFT_OUT: "No class is left out for having too few photos",
+    UNEVEN: "Each class has its share of photos in each split",
+}
+"""What holds when each check passes."""
+
 _REMEDIES = {
     CLASSES: "Add photos of another class: `make run IMAGES=folder`",
     EMPTY_SPLITS: "Add photos of this class: the next ones go into the split that has none",

@@ -5,8 +5,17 @@ from typing import Any
 
 import dagster as dg
 
+from dandelion_pipeline.dataset.checks import DATASET_DESCRIPTIONS
 from dandelion_pipeline.dataset.cleaning.acceptance import Acceptance
-from dandelion_pipeline.dataset.cleaning.batch_checks import BatchLimits, Finding
+from dandelion_pipeline.dataset.cleaning.batch_checks import (
+    BATCH_DESCRIPTIONS,
+    BatchLimits,
+    Finding,
+)
+from dandelion_pipeline.defs.tables import figure
+from dandelion_pipeline.gate.gate import GATE_DESCRIPTIONS
+
+_DESCRIPTIONS = {**BATCH_DESCRIPTIONS, **DATASET_DESCRIPTIONS, **GATE_DESCRIPTIONS}
 
 ACCEPTED_BY = "accepted by"
 """The metadata entry of a check whose finding somebody has accepted."""
@@ -21,8 +30,10 @@ def check_specs(
 ) -> list[dg.AssetCheckSpec]:
     """The checks of an asset; a blocking one that fails stops the run behind the asset."""
     return [
-        *(dg.AssetCheckSpec(name, asset=asset, blocking=True) for name in blocking),
-        *(dg.AssetCheckSpec(name, asset=asset) for name in others),
+        dg.AssetCheckSpec(
+            name, asset=asset, blocking=name in blocking, description=_DESCRIPTIONS[name]
+        )
+        for name in (*blocking, *others)
     ]
 
 
@@ -35,8 +46,8 @@ def check_results(
     for finding in findings:
         stops = finding.check in blocking and acceptance is None
         metadata: dict[str, Any] = {
-            "figure": finding.figure,
-            "bound": finding.bound,
+            "figure": figure(finding.figure),
+            "bound": figure(finding.bound),
         }
         if acceptance is not None and not finding.passed:
             metadata |= {ACCEPTED_BY: acceptance.who, "accepted because": acceptance.why}

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from dandelion_pipeline.defs.tables import figure, table
 from dandelion_pipeline.gate.gate import GATE_CHECKS
 from dandelion_pipeline.gate.limits import GateLimits
 from dandelion_pipeline.release.decision import Criterion, Decision
@@ -34,20 +35,18 @@ def gate_results(decision: Decision, *, stops: bool = True) -> Iterator[dg.Asset
         )
 
 
-def criteria_table(decision: Decision) -> dg.MarkdownMetadataValue:
+def criteria_table(decision: Decision) -> dg.TableMetadataValue:
     """All criteria in one table, for people."""
-    rows = [
-        f"| {c.check} | {_verdict(c)} | {_number(c.value)} | {_number(c.bound)} "
-        f"| {_escaped(c.says)} |"
-        for c in decision.criteria
-    ]
-    head = ["| criterion | | value | bound | what was found |", "|---|---|---:|---:|---|"]
-    return dg.MetadataValue.md("\n".join([*head, *rows]))
+    texts = dict.fromkeys(("criterion", "verdict"), "string")
+    return table(
+        {**texts, "value": "float", "bound": "float", "what was found": "string"},
+        [[c.check, _verdict(c), c.value, c.bound, c.says] for c in decision.criteria],
+    )
 
 
 def _verdict(criterion: Criterion) -> str:
     if not criterion.passed:
-        return "**failed**"
+        return "failed"
     return "warning" if criterion.warning else "passed"
 
 
@@ -55,14 +54,5 @@ def _figures(criteria: list[Criterion], forced_because: str) -> dict[str, Any]:
     """The figure that failed or warns, or the first one, and what it was compared with."""
     shown = min(criteria, key=lambda criterion: (criterion.passed, not criterion.warning))
     figures = {"figure": shown.value, "bound": shown.bound}
-    metadata: dict[str, Any] = {k: v for k, v in figures.items() if v is not None}
+    metadata: dict[str, Any] = {k: figure(v) for k, v in figures.items() if v is not None}
     return {**metadata, "forced because": forced_because} if forced_because else metadata
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
-
-
-def _escaped(text: str) -> str:
-    """Text that may name any class, inside a cell of a table."""
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.defs.tables import column_schema
 from dandelion_pipeline.errors import ObjectNotFound
 from dandelion_pipeline.release.bundle import put_files
 from dandelion_pipeline.release.manifest import TRAINING_FILE
@@ -40,24 +41,28 @@ class TableIOManager(dg.ConfigurableIOManager):
         store, asset = self.store.open(), context.asset_key.path[-1]
         with transient_errors_retried(context):
             if context.has_partition_key:
-                partition = context.partition_key
+                partition, rows = context.partition_key, "dagster/partition_row_count"
                 write_table(store, layout.table(asset, partition), table)
             else:
-                partition = write_snapshot(store, asset, table)
+                partition, rows = write_snapshot(store, asset, table), "dagster/row_count"
         context.add_output_metadata(
             {
                 SNAPSHOT: partition,
-                "dagster/row_count": table.num_rows,
-                "address": dg.MetadataValue.text(store.address(layout.table(asset, partition))),
+                rows: table.num_rows,
+                "dagster/uri": store.address(layout.table(asset, partition)),
+                "dagster/column_schema": column_schema(table.schema),
             }
         )
 
     def load_input(self, context: dg.InputContext) -> pa.Table:
-        """Read a snapshot, or all asked-for partitions that exist as one table."""
+        """Read a snapshot, the partitions that are asked for, or all that exist, as one table.
+
+        All are those of the store: Dagster's list of days may be younger than the store.
+        """
         store, asset = self.store.open(), context.asset_key.path[-1]
         with transient_errors_retried(context):
             if context.has_asset_partitions:
-                return _read_partitions(store, asset, context.asset_partition_keys)
+                return _read_partitions(store, asset, _wanted(context))
             return read_snapshot(store, asset, latest_snapshot(context))
 
 
@@ -70,7 +75,9 @@ class ModelIOManager(dg.ConfigurableIOManager):
         """Write the files; the same version twice is fine, with other contents it is not."""
         with transient_errors_retried(context):
             put_files(self.store.open(), model.record.version, model.bundle_files())
-        context.add_output_metadata({SNAPSHOT: model.record.version})
+        version = model.record.version
+        folder = self.store.open().address(layout.model_file(version, ""))
+        context.add_output_metadata({SNAPSHOT: version, "dagster/uri": folder})
 
     def load_input(self, context: dg.InputContext) -> TrainedModel:
         """Read the files back; they are verified before anything else looks at them."""
@@ -78,10 +85,16 @@ class ModelIOManager(dg.ConfigurableIOManager):
             return read_trained_model(self.store.open(), latest_snapshot(context))
 
 
-def _read_partitions(store: Store, asset: str, partitions: Iterable[str]) -> pa.Table:
-    keys = {layout.table(asset, partition) for partition in partitions}
+def _wanted(context: dg.InputContext) -> Iterable[str] | None:
+    """The partitions that a partition is made of; None if something whole is made of all."""
+    is_whole = context.step_context.entity_partitions_def is None
+    return None if is_whole else context.asset_partition_keys
+
+
+def _read_partitions(store: Store, asset: str, wanted: Iterable[str] | None) -> pa.Table:
+    keys = None if wanted is None else {layout.table(asset, partition) for partition in wanted}
     prefix = f"{layout.TABLES}{asset}/"
-    found = [o.key for o in store.list_objects(prefix) if o.key in keys]
+    found = [o.key for o in store.list_objects(prefix) if keys is None or o.key in keys]
     if not found:
         raise ObjectNotFound(
             f"could not read {store.address(prefix)}",

@@ -27,6 +27,7 @@ from dandelion_pipeline.statistics.exact_tests import probability_of_loss
 __all__ = [
     "CALIBRATED",
     "GATE_CHECKS",
+    "GATE_DESCRIPTIONS",
     "NOT_SAMPLE",
     "NOT_WORSE",
     "RECOGNISED",
@@ -38,6 +39,15 @@ __all__ = [
 ]
 
 GATE_CHECKS = (NOT_WORSE, USEFUL, RECOGNISED, CALIBRATED, NOT_SAMPLE)
+
+GATE_DESCRIPTIONS = {
+    NOT_WORSE: "On the same photos, it is not surely worse than the live model and the best so far",
+    USEFUL: "It is right more often than guessing would be",
+    RECOGNISED: "No class is recognised surely and much more seldom than by the live model",
+    CALIBRATED: "Its probabilities mean what they say, or are no worse than the live model's",
+    NOT_SAMPLE: "A model of generated photos replaces none of real photos",
+}
+"""What holds when each check passes."""
 
 _CLASSES = 1 / 6
 """Share of `GateLimits.significance` that the classes together may use up."""

@@ -55,6 +55,9 @@ _DECISION_KEY = re.compile(r"models/([^/]+)/decisions/\d{8,}\.json")
 
 MANIFEST = "manifest.json"
 
+MLMODEL = "MLmodel"
+"""Beside the files of a bundle: what MLflow has to know to load them."""
+
 
 def landing_day(day: str) -> str:
     """The prefix that holds the photos dropped on one day (``YYYY-MM-DD``)."""

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from dandelion_pipeline.images.sample.photos import render
@@ -18,7 +19,8 @@ from serving.client import Client
 
 WEBAPP = "http://127.0.0.1:8501"
 API = "http://127.0.0.1:8000"
-LINEAGE = "http://127.0.0.1:3000/asset-groups"
+DAGSTER = "http://127.0.0.1:3000"
+LINEAGE = f"{DAGSTER}/asset-groups"
 _WIDTH = 1000
 _TALLEST = 1600
 
@@ -71,7 +73,7 @@ def shoot(page: Page, path: Path) -> None:
 
 def asset_graph(folder: Path) -> None:
     """The six assets in Dagster."""
-    with chromium_page(1800, 700) as page:
+    with chromium_page(1800, 780) as page:
         page.goto(LINEAGE)
         page.get_by_text("Lineage").first.click()
         page.wait_for_timeout(4000)
@@ -81,7 +83,23 @@ def asset_graph(folder: Path) -> None:
         expanded = urlsplit(page.url).query  # without the asset that the last click selected
         page.goto(f"{LINEAGE}?{expanded}")
         page.wait_for_timeout(6000)
-        page.screenshot(path=folder / "asset-graph.png")
+        save(page, folder / "asset-graph.png")
+
+
+def asset_page(folder: Path) -> None:
+    """What Dagster shows of `evaluation`, with the list of its columns closed."""
+    with chromium_page(1700, 1560) as page:
+        page.goto(f"{DAGSTER}/assets/evaluation")
+        page.get_by_text("confusion_matrix").first.wait_for()
+        page.get_by_text("Columns", exact=True).first.click()
+        page.wait_for_timeout(2000)  # it has closed
+        save(page, folder / "asset-page.png")
+
+
+def save(page: Page, path: Path) -> None:
+    """A page in 256 colours, which are enough for Dagster's, in fewer bytes."""
+    shot = Image.open(io.BytesIO(page.screenshot()))
+    shot.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
@@ -90,3 +108,4 @@ if __name__ == "__main__":
     visit(minutes=8)
     webapp(target)
     asset_graph(target)
+    asset_page(target)

@@ -1,13 +1,11 @@
 import subprocess
 import sys
-from datetime import UTC, datetime
 from itertools import pairwise
 
 import dagster as dg
 import pytest
 
 from dandelion_pipeline.definitions import defs
-from dandelion_pipeline.defs.partitions import days
 
 WALK = ["raw_images", "clean_images", "dataset", "trained_model", "evaluation", "published_model"]
 
@@ -37,10 +35,6 @@ def test_each_asset_says_what_it_is_and_whose(specs: dict[str, dg.AssetSpec], na
 def test_photos_come_in_by_the_day(specs: dict[str, dg.AssetSpec]) -> None:
     by_day = {name for name, spec in specs.items() if spec.partitions_def is not None}
     assert by_day == {"data_ingestion", "feedback", "raw_images", "clean_images", "embeddings"}
-
-
-def test_the_photos_of_today_can_be_ingested_today() -> None:
-    assert f"{datetime.now(UTC):%Y-%m-%d}" in days.get_partition_keys()
 
 
 def test_nothing_is_kept_by_an_io_manager_that_pickles() -> None:

@@ -81,8 +81,12 @@ def test_a_refused_model_fails_its_checks_and_the_run_and_says_why_in_one_table(
     assert all(check.blocking for check in found.values())
     assert found[RECOGNISED].metadata["bound"].value == 0.1
     (seen,) = result.asset_observations_for_node("published_model")
-    table = str(seen.metadata["gate"].value)
-    assert f"| {NOT_WORSE} | **failed** | 0.000 | 0.050 | it is worse than the live model" in table
+    table = seen.metadata["gate"]
+    assert isinstance(table, dg.TableMetadataValue)
+    first = table.records[0].data
+    assert (first["criterion"], first["verdict"]) == (NOT_WORSE, "failed")
+    assert (first["value"], first["bound"]) == (0.0, 0.05)
+    assert str(first["what was found"]).startswith("it is worse than the live model")
     assert log.live(folder).version == "good"
     open_bundle(folder, "bad").verify()
     assert aliases(embedded) == {CHAMPION: "good", CHALLENGER: "bad"}

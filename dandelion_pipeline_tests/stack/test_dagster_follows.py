@@ -9,6 +9,7 @@ import pytest
 
 from dandelion_pipeline.defs.airflow.client import SUCCESS
 from dandelion_pipeline.defs.airflow.runs import DATA_INGESTION, IDENTITY
+from dandelion_pipeline.defs.partitions import add_days, photo_days
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.records.tables import read_table
 from dandelion_pipeline_tests.defs.automation import daemon_ticks
@@ -122,6 +123,7 @@ def test_a_day_that_the_dag_uploaded_is_taken_in(
         monkeypatch.setenv(name, value)
     job = defs.resolve_job_def("ingestion_job")
     with dg.instance_for_test() as instance:
+        add_days(instance, photo_days, [day])
         assert job.execute_in_process(partition_key=day, instance=instance).success
     rows = read_table(stack.store, layout.table("raw_images", day)).to_pylist()
     assert [row["status"] for row in rows] == ["accepted"] * 2 * SHARE

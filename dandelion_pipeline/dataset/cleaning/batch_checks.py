@@ -25,6 +25,14 @@ BRIGHTNESS_DRIFT, SIZE_DRIFT, CLASS_DRIFT = DRIFTS = (
     "class_share_drift",
 )
 
+BATCH_DESCRIPTIONS = {
+    REJECTION_RATE: "No more than this share of a day's files is rejected",
+    BRIGHTNESS_DRIFT: "The mean brightness is near that of the last accepted day",
+    SIZE_DRIFT: "The median side of the photos is near that of the last accepted day",
+    CLASS_DRIFT: "The classes have about the same shares as on the last accepted day",
+}
+"""What holds when each check passes."""
+
 
 @dataclass(frozen=True)
 class Finding:

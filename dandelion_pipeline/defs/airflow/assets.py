@@ -13,8 +13,8 @@ from dandelion_pipeline.defs.airflow.runs import (
     EndedRun,
     report,
 )
-from dandelion_pipeline.defs.automation.jobs import ingestion_job
-from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.automation.jobs import days_of, ingestion_job
+from dandelion_pipeline.defs.partitions import add_days, airflow_days, photo_days
 from dandelion_pipeline.errors import SettingsError, TransientError
 from dandelion_pipeline.settings import Settings
 
@@ -32,8 +32,7 @@ data_ingestion = dg.AssetSpec(
     "folder to the landing folder of the day. `airflow_sensor` records each of its runs here.",
     group_name="ingestion",
     kinds={"airflow"},
-    owners=["team:ml"],
-    partitions_def=days,
+    partitions_def=airflow_days,
     metadata={"dag_id": DATA_INGESTION, "source": "docker/airflow/dags/data_ingestion.py"},
 )
 
@@ -58,6 +57,9 @@ def airflow_sensor(settings: Settings) -> dg.SensorDefinition:
         if not ended:
             return dg.SkipReason("no DAG run has ended since the last look")
         done = report(cursor, ended, recorded(context.instance, ended))
+        of_airflow = (event.partition for event in done.events)
+        add_days(context.instance, airflow_days, filter(None, of_airflow))
+        add_days(context.instance, photo_days, days_of(done.requests))
         return dg.SensorResult(
             run_requests=done.requests,
             asset_events=done.events,

@@ -36,21 +36,25 @@ from dandelion_pipeline.dataset.reviewed import reviewed
 from dandelion_pipeline.dataset.settled import settled
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
 from dandelion_pipeline.defs.configuration import configuration_of_run, given_to, with_given
-from dandelion_pipeline.defs.partitions import days
-from dandelion_pipeline.defs.previews import (
-    conflicts_table,
-    copies_table,
-    counts_table,
-    photos_preview,
-    suspects_table,
-)
+from dandelion_pipeline.defs.partitions import day_of, photo_days
+from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.defs.tables import (
+    conflicts_table,
+    copies_table,
+    counted,
+    counts_table,
+    facts,
+    suspects_table,
+    table,
+)
 from dandelion_pipeline.embeddings.embedding import backbone_embedder
 from dandelion_pipeline.images.measures.quality_limits import QualityLimits, usual_looks
 from dandelion_pipeline.images.near_duplicates.matches import NearDuplicates
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.records.content_hash import content_hash
 from dandelion_pipeline.storage.records.tables import last_table
 
 PROGRESS_EVERY = 1_000
@@ -73,13 +77,12 @@ class CleanImagesConfig(dg.Config):
 
 
 @dg.asset(
-    partitions_def=days,
+    partitions_def=photo_days,
     check_specs=check_specs(CLEAN_IMAGES, DRIFTS),
     io_manager_key="tables",
     pool=INGESTION_POOL,
     group_name="ingestion",
     kinds={"python", "pillow", "parquet"},
-    owners=["team:ml"],
 )
 def clean_images(
     context: dg.AssetExecutionContext,
@@ -91,7 +94,7 @@ def clean_images(
 
     Of a day that is of another kind than the last one, none is kept until somebody accepts it.
     """
-    opened, day = store.open(), context.partition_key
+    opened, day = store.open(), day_of(context)
     quality, near_duplicates, batch = _clean_limits(
         context, config, configuration_of_run(context, opened)
     )
@@ -103,7 +106,7 @@ def clean_images(
     with transient_errors_retried(context):
         before = last_table(opened, layout.table(CLEAN_IMAGES, day))
         others = dict(other_days(opened, day))
-        table = clean(
+        photos = clean(
             opened,
             raw_images,
             before,
@@ -114,21 +117,24 @@ def clean_images(
             warn=context.log.warning,
         )
         acceptance = accepted(opened, day)
-    findings = check_drift(to_compare(table), last_accepted(others, day), batch)
+    findings = check_drift(to_compare(photos), last_accepted(others, day), batch)
     if failed(findings) and acceptance is None:
-        table = stop(table, ", ".join(f.check for f in findings if not f.passed))
-    reasons = _counted(table["drop_reason"])
+        photos = stop(photos, ", ".join(f.check for f in findings if not f.passed))
+    reasons = _counted(photos["drop_reason"])
     kept = reasons.pop("", 0)
-    context.log.info(f"{day}: {table.num_rows} photos, {kept} of them fit for training")
+    context.log.info(f"{day}: {photos.num_rows} photos, {kept} of them fit for training")
+    looks = usual_looks(photos, photos["drop_reason"], quality)
     metadata: dict[str, Any] = {
         "kept": kept,
-        "dropped": reasons,
-        "look poor, and are kept": usual_looks(table, table["drop_reason"], quality),
-        "by_label": _counted(table["label"]),
-        "groups": len(table["group"].unique()),
-        "near_duplicates": near_duplicates_of(table),
+        "dropped": counted("reason", reasons),
+        "look poor, and are kept": counted("look", looks),
+        "by_label": counted("label", _counted(photos["label"])),
+        "groups": len(photos["group"].unique()),
+        "near_duplicates": facts(near_duplicates_of(photos)),
     }
-    yield dg.Output(table, metadata=metadata)
+    # Not of its metadata, which say how near-duplicates were told this time.
+    version = dg.DataVersion(content_hash(photos.replace_schema_metadata(None)))
+    yield dg.Output(photos, metadata=metadata, data_version=version)
     DayMeasures(opened, day).forget()  # Dagster goes on here once the table is written
     yield from check_results(findings, DRIFTS, acceptance)
     require(day, findings, acceptance)
@@ -158,7 +164,6 @@ class DatasetConfig(dg.Config, DatasetLimits):
     io_manager_key="tables",
     group_name="training",
     kinds={"python", "parquet"},
-    owners=["team:ml"],
 )
 def dataset(
     context: dg.AssetExecutionContext,
@@ -199,17 +204,20 @@ def dataset(
     yield dg.Output(
         used,
         metadata={
+            "preview": preview,
+            "report": dg.MetadataValue.url(opened.address(report)),
             "counts": counts_table(info.counts),
-            "classes": info.classes,
+            "classes": ", ".join(info.classes),
             "hash": info.hash,
             "is_sample": info.is_sample,
-            "left_out": info.left_out,
-            "classes_left_out": info.classes_left_out,
+            "left_out": counted("reason", info.left_out),
+            "classes_left_out": table(
+                {"class": "string", "reason": "string"}, info.classes_left_out.items()
+            ),
             "copies": copies_table(pairs_among(opened, pc.unique(photos["sha256"]))),
             "label_conflicts": conflicts_table(made.conflicts),
             "test_photos": rows_of(used, TEST).num_rows,
-            "report": dg.MetadataValue.url(opened.address(report)),
             "suspects": suspects_table(suspects_of(used)),
-            "preview": preview,
         },
+        data_version=dg.DataVersion(info.hash),
     )

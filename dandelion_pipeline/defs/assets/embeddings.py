@@ -1,9 +1,11 @@
 """`embeddings`: what the backbone sees in the photos of a day."""
 
+import hashlib
+
 import dagster as dg
 import pyarrow as pa
 
-from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.partitions import day_of, photo_days
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
@@ -13,11 +15,10 @@ from dandelion_pipeline.storage import layout
 
 
 @dg.asset(
-    partitions_def=days,
+    partitions_def=photo_days,
     pool=INGESTION_POOL,
     group_name="ingestion",
     kinds={"python", "pytorch", "parquet"},
-    owners=["team:ml"],
 )
 def embeddings(
     context: dg.AssetExecutionContext, store: StoreResource, clean_images: pa.Table
@@ -26,7 +27,7 @@ def embeddings(
 
     The label check and whatever else looks at photos reads them from here.
     """
-    opened, day = store.open(), context.partition_key
+    opened, day = store.open(), day_of(context)
     wanted = clean_images.filter(clean_images["keep"])["sha256"].combine_chunks()
     with transient_errors_retried(context):
         embedder = backbone_embedder()
@@ -36,8 +37,15 @@ def embeddings(
         metadata={
             "backbone": embedder.version,
             "features": FEATURES,
-            "dagster/row_count": len(wanted),
+            "dagster/partition_row_count": len(wanted),
             "embedded_now": new,
-            "address": opened.address(layout.embeddings(embedder.version, day)),
-        }
+            "dagster/uri": opened.address(layout.embeddings(embedder.version, day)),
+        },
+        data_version=dg.DataVersion(_data_version(embedder.version, wanted)),
     )
+
+
+def _data_version(backbone: str, photos: pa.Array) -> str:
+    """Features are a function of the backbone and the photos."""
+    names = [backbone, *sorted(photos.to_pylist())]
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()

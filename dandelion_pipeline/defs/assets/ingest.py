@@ -19,11 +19,12 @@ from dandelion_pipeline.dataset.cleaning.measuring import one_blas_thread
 from dandelion_pipeline.defs.airflow.runs import DATA_INGESTION
 from dandelion_pipeline.defs.checks import BatchConfig, check_results, check_specs
 from dandelion_pipeline.defs.configuration import configuration_of_run, given_to, with_given
-from dandelion_pipeline.defs.partitions import days
+from dandelion_pipeline.defs.partitions import day_of, photo_days
 from dandelion_pipeline.defs.previews import photos_preview
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import INGESTION_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.defs.tables import SHOWN, table
 from dandelion_pipeline.ingest.intake import (
     ACCEPTED,
     RAW_IMAGES,
@@ -34,23 +35,22 @@ from dandelion_pipeline.ingest.intake import (
     take_in,
 )
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.records.content_hash import content_hash
 from dandelion_pipeline.storage.records.tables import last_table
 
 PROGRESS_EVERY = 100
-REJECTED_SHOWN = 20
 REJECTED_LOGGED = 5
 
 
 @dg.asset(
     name=RAW_IMAGES,
-    partitions_def=days,
-    deps=[dg.AssetKey(DATA_INGESTION)],
+    partitions_def=photo_days,
+    deps=[dg.AssetDep(DATA_INGESTION, partition_mapping=dg.IdentityPartitionMapping())],
     check_specs=check_specs(RAW_IMAGES, [REJECTION_RATE]),
     io_manager_key="tables",
     pool=INGESTION_POOL,
     group_name="ingestion",
     kinds={"python", "pillow", "parquet"},
-    owners=["team:ml"],
 )
 def raw_images(
     context: dg.AssetExecutionContext, config: BatchConfig, store: StoreResource
@@ -59,7 +59,7 @@ def raw_images(
 
     Accepted photos are kept under the hash of their content, so nothing is stored twice.
     """
-    opened, day = store.open(), context.partition_key
+    opened, day = store.open(), day_of(context)
     limits = with_given(
         configuration_of_run(context, opened).batch_limits, given_to(context), config
     )
@@ -84,16 +84,18 @@ def raw_images(
     for row in rejected.slice(0, REJECTED_LOGGED).to_pylist():
         context.log.warning(f"rejected {row['key']}: {row['detail']}")
     metadata: dict[str, Any] = {
+        "preview": preview,
         **by_status,
         "read": intake.read,
         "stored": intake.stored,
         "from feedback": _from_feedback(intake.table),
         "rejections": _rejections(rejected),
-        "preview": preview,
     }
     findings = [check_rejections(intake.table, limits)]
     why = failed(findings) if acceptance is None else ""
-    yield dg.Output(stopped(intake.table, why), metadata=metadata)
+    kept = stopped(intake.table, why)
+    version = dg.DataVersion(content_hash(kept))
+    yield dg.Output(kept, metadata=metadata, data_version=version)
     forget_parts(opened, day)  # Dagster goes on here once the table is written
     yield from check_results(findings, [REJECTION_RATE], acceptance)
     require(day, findings, acceptance)
@@ -109,9 +111,9 @@ def _with_status(table: pa.Table, status: str) -> pa.Table:
     return table.filter(pc.equal(table["status"], status))
 
 
-def _rejections(rejected: pa.Table) -> dg.MarkdownMetadataValue:
-    shown = rejected.slice(0, REJECTED_SHOWN).to_pylist()
-    lines = [f"- `{row['key']}`: {row['detail']}" for row in shown]
-    if rejected.num_rows > REJECTED_SHOWN:
-        lines.append(f"- and {rejected.num_rows - REJECTED_SHOWN} more")
-    return dg.MetadataValue.md("\n".join(lines) or "none")
+def _rejections(rejected: pa.Table) -> dg.TableMetadataValue:
+    columns = ("key", "reason", "detail")
+    rows = [[row[name] for name in columns] for row in rejected.slice(0, SHOWN).to_pylist()]
+    if rejected.num_rows > SHOWN:
+        rows.append([f"and {rejected.num_rows - SHOWN} more", None, None])
+    return table(dict.fromkeys(columns, "string"), rows)

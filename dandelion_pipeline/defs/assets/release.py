@@ -19,6 +19,7 @@ from dandelion_pipeline.defs.mlflow.timeouts import one_try_each
 from dandelion_pipeline.defs.mlflow.tracking import Tracking
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.defs.tables import figure
 from dandelion_pipeline.errors import DandelionError, ModelRefused
 from dandelion_pipeline.gate.gate import GATE_CHECKS
 from dandelion_pipeline.gate.publish import Origin, Outcome, publish_in_turn
@@ -47,7 +48,6 @@ class PublishedModelConfig(dg.Config):
     output_required=False,
     group_name="release",
     kinds={"onnx", "mlflow"},
-    owners=["team:ml"],
 )
 def published_model(
     context: dg.AssetExecutionContext,
@@ -83,7 +83,8 @@ def published_model(
     link = _tell_mlflow(context, store.settings, opened, outcome, mlflow)
     metadata = {**_metadata(opened, outcome), **mlflow.metadata, **link}
     if decision.promote:
-        yield dg.MaterializeResult(metadata=metadata)
+        version_of = dg.DataVersion(outcome.manifest.version)
+        yield dg.MaterializeResult(metadata=metadata, data_version=version_of)
     else:
         yield dg.AssetObservation(context.asset_key, metadata=metadata)
     yield from gate_results(decision, stops=not outcome.keeps_rival)
@@ -121,15 +122,16 @@ def _tell_log(context: dg.AssetExecutionContext, decision: Decision) -> None:
 
 def _metadata(store: Store, outcome: Outcome) -> Metadata:
     manifest = outcome.manifest
+    balanced = manifest.metrics.balanced_accuracy
     return {
         "version": manifest.version,
         "promoted": outcome.decision.promote,
         "reason": outcome.decision.reason,
         "gate": criteria_table(outcome.decision),
-        "accuracy": manifest.metrics.accuracy,
-        "balanced_accuracy": manifest.metrics.balanced_accuracy,
+        "accuracy": figure(manifest.metrics.accuracy),
+        "balanced_accuracy": balanced if balanced is None else figure(balanced),
         "is_sample": manifest.data.is_sample,
-        "address": store.address(layout.model_file(manifest.version, "")),
+        "dagster/uri": store.address(layout.model_file(manifest.version, "")),
     }
 
 

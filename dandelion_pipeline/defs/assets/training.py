@@ -10,15 +10,17 @@ from dandelion_pipeline.configuration.document import Configuration
 from dandelion_pipeline.dataset.dataset import DatasetInfo
 from dandelion_pipeline.defs.configuration import configuration_of_run, given_to, with_given
 from dandelion_pipeline.defs.mlflow.tracking import Tracking
-from dandelion_pipeline.defs.previews import picture, slices_table
+from dandelion_pipeline.defs.previews import picture
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.defs.runs.pools import TRAINING_POOL
 from dandelion_pipeline.defs.runs.retries import transient_errors_retried
+from dandelion_pipeline.defs.tables import figure, interval, per_class_table, slices_table
 from dandelion_pipeline.evaluation import plots
 from dandelion_pipeline.evaluation.pictures import CAPTIONS, evaluation_pictures
 from dandelion_pipeline.evaluation.scores import measure_both, score
 from dandelion_pipeline.release.manifest import Metrics
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline.storage.records.content_hash import content_hash
 from dandelion_pipeline.training.config import Model, ModelChoice, TrainingConfig
 from dandelion_pipeline.training.fit import TrainedModel, fit
 from dandelion_pipeline.training.history import EpochMetrics
@@ -35,7 +37,6 @@ class TrainedModelConfig(dg.Config, TrainingConfig):
     pool=TRAINING_POOL,
     group_name="training",
     kinds={"pytorch", "mlflow", "onnx"},
-    owners=["team:ml"],
 )
 def trained_model(
     context: dg.AssetExecutionContext,
@@ -77,16 +78,17 @@ def trained_model(
         )
     reporter.on_end(record.history)
     last = record.history[-1]
+    context.set_data_version(context.asset_key, dg.DataVersion(record.version))
     context.add_output_metadata(
         {
+            "learning_curves": picture(curves, "png", f"loss and accuracy by {unit}"),
             "rounds": last.epoch,
             "steps": last.epoch * record.plan.steps_per_round if record.plan else None,
-            "choices": record.choices.sentences() if record.choices else [],
-            "validation_accuracy": last.validation_accuracy,
-            "seconds": record.seconds,
+            "choices": "; ".join(record.choices.sentences()) if record.choices else "none",
+            "validation_accuracy": figure(last.validation_accuracy),
+            "seconds": round(record.seconds, 1),
             "is_sample": record.data.is_sample,
             "served_in": record.served_in_words,
-            "learning_curves": picture(curves, "png", f"loss and accuracy by {unit}"),
             **mlflow.metadata,
         }
     )
@@ -107,7 +109,6 @@ def _knobs(
     io_manager_key="tables",
     group_name="training",
     kinds={"onnx", "mlflow", "parquet"},
-    owners=["team:ml"],
 )
 def evaluation(
     context: dg.AssetExecutionContext,
@@ -131,23 +132,29 @@ def evaluation(
         else ""
     )
     context.log.info(f"accuracy {metrics.accuracy:.1%} of {metrics.test_photos} photos{champion}")
+    context.set_data_version(context.asset_key, dg.DataVersion(content_hash(table)))
+    figures = _figures(metrics)
     context.add_output_metadata(
         {
-            **{name.removeprefix("test_"): value for name, value in _figures(metrics).items()},
-            "accuracy_interval": list(metrics.accuracy_interval or ()),
-            "temperature": trained_model.record.temperature,
+            **_shown(pictures),
+            **{name.removeprefix("test_"): figure(value) for name, value in figures.items()},
+            "accuracy_interval": interval(metrics.accuracy_interval),
+            "temperature": figure(trained_model.record.temperature),
             "test_photos": metrics.test_photos,
-            "per_class": {label: m.model_dump() for label, m in metrics.per_class.items()},
+            "per_class": per_class_table(metrics.per_class),
             "by_slice": slices_table(metrics.slices),
             "champion": metrics.champion_version or "none",
-            "champion_accuracy": metrics.champion_accuracy,
+            "champion_accuracy": _or_none(metrics.champion_accuracy),
             "compared_photos": metrics.compared_photos,
             "is_sample": trained_model.record.data.is_sample,
-            **_shown(pictures),
             **mlflow.metadata,
         }
     )
     return table
+
+
+def _or_none(value: float | None) -> float | None:
+    return None if value is None else figure(value)
 
 
 def _figures(metrics: Metrics) -> dict[str, float]:

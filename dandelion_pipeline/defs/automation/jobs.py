@@ -14,6 +14,7 @@ from dandelion_pipeline.defs.assets.feedback import feedback
 from dandelion_pipeline.defs.assets.ingest import raw_images
 from dandelion_pipeline.defs.assets.release import published_model
 from dandelion_pipeline.defs.assets.training import evaluation, trained_model
+from dandelion_pipeline.defs.partitions import add_days, feedback_days, photo_days
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.errors import DatasetError, SettingsError, TransientError
 from dandelion_pipeline.gate.judged import Judged, judged
@@ -55,6 +56,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         settings,
         "daily_ingestion_schedule",
         ingestion_job.name,
+        photo_days,
         waiting_days,
         nothing="no day has new files",
         description="Takes in every day with new files, and every day that is not clean yet.",
@@ -63,6 +65,7 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
         settings,
         "daily_feedback_schedule",
         feedback_job.name,
+        feedback_days,
         waiting_feedback,
         nothing="nobody said anything new",
         description="Gathers what people said of the answers of every day that has something new.",
@@ -112,6 +115,7 @@ def _day_by_day(
     settings: Settings,
     name: str,
     job: str,
+    kind: dg.DynamicPartitionsDefinition,
     waiting: Callable[[Store], list[str]],
     *,
     nothing: str,
@@ -136,6 +140,7 @@ def _day_by_day(
             yield dg.SkipReason(str(error))
             return
         requests = daily_requests(context.scheduled_execution_time, days)
+        add_days(context.instance, kind, days_of(requests))
         yield from requests if requests else [dg.SkipReason(nothing)]
 
     return schedule
@@ -148,6 +153,11 @@ def daily_requests(tick: datetime, waiting: Sequence[str]) -> list[dg.RunRequest
         for day in waiting
         if is_ingested(day)
     ]
+
+
+def days_of(requests: Sequence[dg.RunRequest]) -> list[str]:
+    """The days that runs are asked for."""
+    return [request.partition_key for request in requests if request.partition_key]
 
 
 def weekly_requests(tick: datetime, models: Sequence[Model]) -> list[dg.RunRequest]:

@@ -7,7 +7,8 @@ import dagster as dg
 from pydantic import BaseModel, ValidationError
 
 from dandelion_pipeline.dataset.cleaning.look import Look, look
-from dandelion_pipeline.defs.automation.jobs import feedback_job, ingestion_job
+from dandelion_pipeline.defs.automation.jobs import days_of, feedback_job, ingestion_job
+from dandelion_pipeline.defs.partitions import add_days, photo_days
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.errors import TransientError
 from dandelion_pipeline.ingest.landing import is_ingested
@@ -116,6 +117,7 @@ def landing_sensor_of(settings: Settings) -> dg.SensorDefinition:
         for damaged in looked.damaged:
             context.log.error(str(damaged))
         requests, after = decide(before, looked, running_days(context.instance), threshold, now)
+        add_days(context.instance, photo_days, days_of(requests))
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else _why_not(looked, after, threshold),

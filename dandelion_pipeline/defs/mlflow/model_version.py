@@ -1,12 +1,24 @@
-"""What MLflow's model registry is told of a bundle."""
+"""What MLflow is told of a bundle: its version in the registry, and the `MLmodel` beside its files.
+
+MLflow loads a version from its source, which is the folder of the bundle itself.
+"""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from platform import python_version
 
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import ColSpec, DataType, Map, Schema
+
+from dandelion_pipeline.defs.mlflow.bundle_folder import AT
 from dandelion_pipeline.release.bundle import Bundle
 from dandelion_pipeline.storage import layout
 
 NAME = "dandelion"
 """The registered model; named like the experiment (`tracking.EXPERIMENT`)."""
+
+LOADER = "serving.model.pyfunc"
+"""The module that loads a bundle with the API's engine; imported by MLflow where it loads one."""
 
 
 def tags_of(bundle: Bundle, releases: Mapping[str, Sequence[int]]) -> dict[str, str]:
@@ -51,8 +63,37 @@ def source_of(bundle: Bundle, *, through_a_server: bool) -> str:
     """
     address = _address(bundle)
     if through_a_server and address.startswith("file:"):
-        return f"{NAME}:/{layout.MODELS}{bundle.manifest.version}?at={address}"
+        return f"{NAME}:/{layout.MODELS}{bundle.manifest.version}{AT}{address}"
     return address
+
+
+def mlmodel_of(bundle: Bundle) -> bytes:
+    """The document by which `mlflow.pyfunc.load_model` and `mlflow models serve` load a bundle.
+
+    It names a module of the installed package and holds no code, so that whoever can write to the
+    bucket cannot have anything run.
+    """
+    manifest = bundle.manifest
+    photo = Schema([ColSpec(DataType.binary)])
+    answer = Schema(
+        [
+            ColSpec(DataType.string, "label"),
+            ColSpec(DataType.double, "confidence"),
+            ColSpec(Map(DataType.double), "probabilities"),
+            ColSpec(DataType.string, "model"),
+        ]
+    )
+    model = Model(
+        signature=ModelSignature(inputs=photo, outputs=answer),
+        utc_time_created=datetime.fromisoformat(manifest.created),
+        model_uuid=bundle.manifest_sha256[:32],
+        metadata={"bundle": manifest.version, "manifest_sha256": bundle.manifest_sha256},
+    )
+    # As `mlflow.pyfunc.add_to_model` writes it; importing that takes seconds.
+    model.add_flavor(
+        "python_function", loader_module=LOADER, data=".", python_version=python_version()
+    )
+    return model.to_yaml().encode()
 
 
 def _address(bundle: Bundle) -> str:

@@ -8,14 +8,20 @@ doubles the lowest number stays, on which all agree: MLflow never gives a number
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 
-from dandelion_pipeline.defs.mlflow.model_version import NAME, description_of, source_of, tags_of
+from dandelion_pipeline.defs.mlflow.model_version import (
+    NAME,
+    description_of,
+    mlmodel_of,
+    source_of,
+    tags_of,
+)
 from dandelion_pipeline.defs.mlflow.timeouts import Declined, MlflowWithTimeout
 from dandelion_pipeline.errors import BundleError
 from dandelion_pipeline.release import log
@@ -110,6 +116,9 @@ class _Truth:
     """Those that can be read, in the order of their creation."""
 
     unreadable: tuple[str, ...]
+    loadable: frozenset[str]
+    """Versions beside whose files an `MLmodel` lies."""
+
     releases: dict[str, list[int]]
     """The numbers under which a version went live."""
 
@@ -124,7 +133,8 @@ class _Truth:
 def _read(store: Store, known: dict[str, Bundle]) -> _Truth:
     """Look at the store again; manifests never change, so each is read once."""
     entries = log.history(store)  # before the bundles: what is live is then among them
-    versions = _finished(store)
+    keys = [stored.key for stored in store.list_objects(layout.MODELS)]
+    versions = _with(layout.MANIFEST, keys)
     missing = [version for version in versions if version not in known]
     opened = ordered_parallel_map(lambda version: _open(store, version), missing)
     known |= {bundle.manifest.version: bundle for bundle in opened if bundle is not None}
@@ -140,15 +150,16 @@ def _read(store: Store, known: dict[str, Bundle]) -> _Truth:
     return _Truth(
         sorted(known.values(), key=age),
         tuple(version for version in versions if version not in known),
+        frozenset(_with(layout.MLMODEL, keys)),
         releases,
         entries[-1].version if entries else None,
     )
 
 
-def _finished(store: Store) -> list[str]:
-    keys = [stored.key for stored in store.list_objects(layout.MODELS)]
+def _with(file: str, keys: Sequence[str]) -> list[str]:
+    """The versions that have a file of this name."""
     parts = [key.removeprefix(layout.MODELS).split("/") for key in keys]
-    return [part[0] for part in parts if part[1:] == [layout.MANIFEST]]
+    return [part[0] for part in parts if part[1:] == [file]]
 
 
 def _open(store: Store, version: str) -> Bundle | None:
@@ -205,6 +216,8 @@ def _repair(registry: MlflowWithTimeout, truth: _Truth, found: _Found) -> Iterat
     if not found.model and truth.bundles:
         yield _make_model(registry)
     for bundle in truth.bundles:
+        if bundle.manifest.version not in truth.loadable:
+            yield _make_loadable(bundle)
         registered = found.versions.get(bundle.manifest.version)
         if registered is None:
             yield _register(registry, bundle, tags_of(bundle, truth.releases))
@@ -220,6 +233,12 @@ def _make_model(registry: MlflowWithTimeout) -> str:
     about = "Follows the release log: `champion` is live, `challenger` is the newest if it is not."
     registry.ask_unless(_TAKEN, lambda client: client.create_registered_model(NAME, None, about))
     return f"model {NAME}"
+
+
+def _make_loadable(bundle: Bundle) -> str:
+    version = bundle.manifest.version
+    bundle.store.put_if_absent(layout.model_file(version, layout.MLMODEL), mlmodel_of(bundle))
+    return f"{layout.MLMODEL} of {version}"
 
 
 def _register(registry: MlflowWithTimeout, bundle: Bundle, tags: dict[str, str]) -> str:

@@ -10,7 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from dandelion_pipeline.defs.automation.jobs import feedback_job, ingestion_job, training_job
+from dandelion_pipeline.defs.automation.jobs import (
+    days_of,
+    feedback_job,
+    ingestion_job,
+    training_job,
+)
+from dandelion_pipeline.defs.partitions import add_days, feedback_days, photo_days
 from dandelion_pipeline.ingest.landing import is_ingested
 
 GIVEN_UP = "Failed to retry run"  # what Dagster's daemon notes on the run
@@ -102,6 +108,9 @@ def lost_runs_sensor(
             left.append(f"run {run.run_id} of {run.job_name} is lost and left alone: {why}")
             context.log.warning(left[-1])
     requests = again_requests(known)
+    for job, kind in ((ingestion_job, photo_days), (feedback_job, feedback_days)):
+        mine = [request for request in requests if request.job_name == job.name]
+        add_days(context.instance, kind, days_of(mine))
     yield from requests if requests else [dg.SkipReason("; ".join(left) or "no run was lost")]
 
 

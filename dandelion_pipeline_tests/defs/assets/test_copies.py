@@ -17,6 +17,7 @@ from dandelion_pipeline.defs.io_managers import TableIOManager
 from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
+from dandelion_pipeline_tests.data.days import instance_of
 from dandelion_pipeline_tests.data.generated_sets import generated
 
 DAY = "2025-05-01"
@@ -33,10 +34,15 @@ def test_a_rotated_copy_is_joined_listed_and_explained(tmp_path: Path) -> None:
     resources = {"store": resource, "tables": TableIOManager(store=resource)}
     assets = [raw_images, clean_images, embeddings, dataset]
     daily = [asset.key for asset in assets[:-1]]
-    dg.materialize(assets, resources=resources, partition_key=DAY, selection=daily)
-    result = dg.materialize(assets, resources=resources, selection=[dataset.key])
+    with instance_of(DAY) as instance:
+        dg.materialize(
+            assets, resources=resources, partition_key=DAY, selection=daily, instance=instance
+        )
+        result = dg.materialize(assets, resources=resources, selection=[dataset.key])
     (event,) = result.asset_materializations_for_node("dataset")
-    assert str(event.metadata["copies"].value).count("\n| `") == 1
+    copies = event.metadata["copies"]
+    assert isinstance(copies, dg.TableMetadataValue)
+    assert len(copies.records) == 1
     photos = all_photos(store)
     joined = photos.filter(pc.is_in(photos["name"], pa.array([name, "rotated.png"])))
     assert len(set(joined["copies"].to_pylist())) == 1

@@ -14,6 +14,7 @@ from dandelion_pipeline.embeddings import embedding
 from dandelion_pipeline.embeddings.backbone import FEATURES, version
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
+from dandelion_pipeline_tests.data.days import instance_of
 from dandelion_pipeline_tests.data.generated_sets import generated
 
 DAY = "2025-05-01"
@@ -21,12 +22,14 @@ DAY = "2025-05-01"
 
 def ingest(store: Store, *assets: dg.AssetsDefinition) -> dg.ExecuteInProcessResult:
     resource = StoreResource(url=store.url)
-    return dg.materialize(
-        [raw_images, clean_images, embeddings],
-        selection=[asset.key for asset in assets],
-        partition_key=DAY,
-        resources={"store": resource, "tables": TableIOManager(store=resource)},
-    )
+    with instance_of(DAY) as instance:
+        return dg.materialize(
+            [raw_images, clean_images, embeddings],
+            selection=[asset.key for asset in assets],
+            partition_key=DAY,
+            instance=instance,
+            resources={"store": resource, "tables": TableIOManager(store=resource)},
+        )
 
 
 def test_a_photo_is_decoded_for_embedding_once(

@@ -12,6 +12,7 @@ from dandelion_pipeline.defs.resources import StoreResource
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.records.tables import read_table
+from dandelion_pipeline_tests.data.days import instance_of
 from dandelion_pipeline_tests.data.tiny_models import GREEN, photo
 from dandelion_pipeline_tests.ingest.given_feedback import DAY, answer, say
 
@@ -26,27 +27,35 @@ def metadata(store: Store) -> Any:  # noqa: ANN401
     say(store, DAY, "grass", answer(store, DAY, "dandelion"), **said)
     say(store, DAY, "grass", answer(store, DAY, "grass"))
     resource = StoreResource(url=store.url)
-    result = dg.materialize(
-        [feedback, raw_images],
-        partition_key=DAY,
-        resources={"store": resource, "tables": TableIOManager(store=resource)},
-    )
-    assert result.success
-    events = (result.asset_materializations_for_node(node)[0] for node in ("feedback", RAW))
-    return [{name: value.value for name, value in event.metadata.items()} for event in events]
+    resources = {"store": resource, "tables": TableIOManager(store=resource)}
+    found = []
+    for name, asset in (("feedback", feedback), (RAW, raw_images)):
+        with instance_of(DAY) as instance:
+            result = dg.materialize(
+                [asset], partition_key=DAY, instance=instance, resources=resources
+            )
+        (event,) = result.asset_materializations_for_node(name)
+        found.append({name: value.value for name, value in event.metadata.items()})
+    return found
 
 
 RAW = "raw_images"
 
 
-def test_corrections_are_counted_and_shown_and_nothing_in_them_is_markdown(
+def test_corrections_are_counted_and_shown_in_tables_where_nothing_is_markdown(
     metadata: Any,  # noqa: ANN401
     store: Store,
 ) -> None:
     said, _ = metadata
     assert (said["right"], said["wrong"], said["photos"]) == (1, 1, 1)
-    assert "| `a/model` | 0 | 1 | 0 |" in said["models"]
-    assert said["comments"] == "- dandelion, really grass: `no 'flower' | # at all`"
+    rows = [record.data for record in said["models"].records]
+    assert {"model": "a|model", "right": 0, "wrong": 1, "unknown": 0} in rows
+    (comment,) = said["comments"].records
+    assert comment.data == {
+        "seen": "dandelion",
+        "said": "grass",
+        "comment": "no `flower` |\n# at all",
+    }
     assert said["preview"].startswith("![photos that people gave](data:image/jpeg;base64,")
     assert read_table(store, layout.table("feedback", DAY)).num_rows == 2
 

@@ -62,6 +62,20 @@ def metadata(asset: str) -> dict[str, object]:
     return {name: entry.value for name, entry in event.asset_materialization.metadata.items()}
 
 
+def data_version(asset: str) -> str:
+    """By which Dagster tells whether what is made of it is out of date."""
+    event = dg.DagsterInstance.get().get_latest_materialization_event(dg.AssetKey(asset))
+    assert event is not None
+    assert event.asset_materialization is not None
+    tags = event.asset_materialization.tags or {}
+    assert tags["dagster/data_version_is_user_provided"] == "true"
+    assert tags["dagster/code_version"]
+    return tags["dagster/data_version"]
+
+
+INGESTED = ["raw_images", "clean_images", "embeddings"]
+
+
 def mlflow_runs(place: Place) -> list[Run]:
     client = MlflowClient(place.settings.tracking_uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
@@ -79,6 +93,37 @@ def test_the_walk_ends_with_a_live_model(place: Place, manifest: Manifest) -> No
 @pytest.mark.parametrize("asset", WALK)
 def test_every_asset_is_materialised_with_something_to_look_at(asset: str) -> None:
     assert metadata(asset)
+
+
+@pytest.mark.usefixtures("manifest")
+@pytest.mark.parametrize("asset", WALK)
+def test_every_materialisation_says_where_it_lies_and_of_which_version_its_data_are(
+    asset: str,
+) -> None:
+    assert str(metadata(asset)["dagster/uri"]).startswith("file://")
+    assert data_version(asset)
+
+
+@pytest.mark.usefixtures("manifest")
+@pytest.mark.parametrize("asset", WALK)
+def test_no_figure_has_more_decimals_than_people_read(asset: str) -> None:
+    values = [value for value in metadata(asset).values() if isinstance(value, float)]
+    assert values == [round(value, 4) for value in values]
+
+
+@pytest.mark.usefixtures("manifest")
+@pytest.mark.parametrize("asset", ["raw_images", "clean_images", "dataset", "evaluation"])
+def test_the_columns_of_what_was_made_are_listed(asset: str) -> None:
+    schema = metadata(asset)["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    assert "sha256" in {column.name for column in schema.columns}
+
+
+@pytest.mark.usefixtures("manifest")
+def test_the_figures_of_each_class_are_a_table() -> None:
+    table = metadata("evaluation")["per_class"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert {str(record.data["class"]) for record in table.records} == {"dandelion", "grass"}
 
 
 @pytest.mark.usefixtures("manifest")
@@ -134,7 +179,9 @@ def test_the_metadata_links_to_the_mlflow_run(manifest: Manifest) -> None:
 def test_a_second_intake_of_the_same_day_reads_and_stores_nothing(
     place: Place, manifest: Manifest
 ) -> None:
+    before = [data_version(asset) for asset in INGESTED]
     place.pipeline.ingest(DAY)
+    assert [data_version(asset) for asset in INGESTED] == before
     again = metadata("raw_images")
     assert (again["read"], again["stored"], again["accepted"]) == (0, 0, 60)
 

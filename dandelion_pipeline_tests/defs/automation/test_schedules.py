@@ -95,54 +95,65 @@ def test_a_zone_that_does_not_exist_names_the_setting(monkeypatch: pytest.Monkey
         load_settings()
 
 
-def evaluated(name: str, resource: StoreResource) -> tuple[list[dg.RunRequest], str]:
+def evaluated(
+    instance: dg.DagsterInstance, name: str, resource: StoreResource
+) -> tuple[list[dg.RunRequest], str]:
     """What a schedule asks for, and why it does not."""
-    with (
-        dg.DagsterInstance.ephemeral() as instance,
-        dg.build_schedule_context(
-            instance=instance,
-            resources={"store": resource},
-            scheduled_execution_time=TICK,
-            repository_def=defs.get_repository_def(),
-        ) as context,
-    ):
+    with dg.build_schedule_context(
+        instance=instance,
+        resources={"store": resource},
+        scheduled_execution_time=TICK,
+        repository_def=defs.get_repository_def(),
+    ) as context:
         tick = schedule(name).evaluate_tick(context)
         return list(tick.run_requests or []), tick.skip_message or ""
 
 
-def test_the_daily_schedule_asks_for_the_days_of_the_store(store: Store) -> None:
+def test_the_daily_schedule_asks_for_the_days_of_the_store(
+    store: Store, instance: dg.DagsterInstance
+) -> None:
     resource = StoreResource(url=store.url)
-    assert evaluated("daily_ingestion_schedule", resource) == ([], "no day has new files")
+    assert evaluated(instance, "daily_ingestion_schedule", resource) == ([], "no day has new files")
     store.put(layout.landing_photo(DAY, "grass", "1.jpg"), photo(GREEN))
-    (request,), _ = evaluated("daily_ingestion_schedule", resource)
+    (request,), _ = evaluated(instance, "daily_ingestion_schedule", resource)
     assert request.partition_key == DAY
     ingest(store)
-    (request,), _ = evaluated("daily_ingestion_schedule", resource)
+    (request,), _ = evaluated(instance, "daily_ingestion_schedule", resource)
     assert request.partition_key == DAY  # its clean table is not there yet
     ingest_and_clean(store)
-    assert evaluated("daily_ingestion_schedule", resource) == ([], "no day has new files")
+    assert evaluated(instance, "daily_ingestion_schedule", resource) == ([], "no day has new files")
 
 
-def test_days_of_which_people_said_something_new_are_gathered(store: Store) -> None:
+def test_days_of_which_people_said_something_new_are_gathered(
+    store: Store, instance: dg.DagsterInstance
+) -> None:
     resource = StoreResource(url=store.url)
-    assert evaluated("daily_feedback_schedule", resource) == ([], "nobody said anything new")
+    assert evaluated(instance, "daily_feedback_schedule", resource) == (
+        [],
+        "nobody said anything new",
+    )
     say(store, DAY, "grass")
-    (request,), _ = evaluated("daily_feedback_schedule", resource)
+    (request,), _ = evaluated(instance, "daily_feedback_schedule", resource)
     assert request.partition_key == DAY
     write_table(store, layout.table(FEEDBACK, DAY), gather(store, DAY, None))
-    assert evaluated("daily_feedback_schedule", resource) == ([], "nobody said anything new")
+    assert evaluated(instance, "daily_feedback_schedule", resource) == (
+        [],
+        "nobody said anything new",
+    )
 
 
-def test_without_photos_there_is_nothing_to_train_on(store: Store) -> None:
-    requests, why = evaluated("weekly_training_schedule", StoreResource(url=store.url))
+def test_without_photos_there_is_nothing_to_train_on(
+    store: Store, instance: dg.DagsterInstance
+) -> None:
+    requests, why = evaluated(instance, "weekly_training_schedule", StoreResource(url=store.url))
     assert requests == []
     assert "there are no photos" in why
 
 
-def test_a_store_that_is_away_is_a_skip_with_the_reason() -> None:
+def test_a_store_that_is_away_is_a_skip_with_the_reason(instance: dg.DagsterInstance) -> None:
     keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
     away = StoreResource.model_validate(
         {"url": "s3://bucket", "endpoint_url": "http://127.0.0.1:9", "max_attempts": 1, **keys}
     )
     for name in ("daily_ingestion_schedule", "daily_feedback_schedule", "weekly_training_schedule"):
-        assert "AWS_ENDPOINT_URL" in evaluated(name, away)[1]
+        assert "AWS_ENDPOINT_URL" in evaluated(instance, name, away)[1]

@@ -13,7 +13,7 @@ from dandelion_pipeline.settings import Settings
 from dandelion_pipeline_tests.servers.processes import free_port, running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server_url(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An MLflow server, started as `dandelion up` does."""
     home = tmp_path_factory.mktemp("server")

@@ -18,6 +18,7 @@ from dandelion_pipeline_tests.browsers.browser import (
     needs_chromium,
     wait_until_drawn,
 )
+from dandelion_pipeline_tests.data.days import instance_of
 from dandelion_pipeline_tests.data.tiny_models import GREEN, YELLOW, photo, publish
 from dandelion_pipeline_tests.serving.webapp.conftest import WebApp
 from serving.client import Client
@@ -91,7 +92,10 @@ def test_a_corrected_photo_lands_and_is_in_the_next_raw_images(webapp: WebApp) -
     assert "/grass/feedback-" in landed.key
     resource = StoreResource(url=webapp.store.url)
     resources = {"store": resource, "tables": TableIOManager(store=resource)}
-    assert dg.materialize([raw_images], partition_key=today, resources=resources).success
+    with instance_of(today) as instance:
+        assert dg.materialize(
+            [raw_images], partition_key=today, instance=instance, resources=resources
+        ).success
     (row,) = read_table(webapp.store, layout.table("raw_images", today)).to_pylist()
     assert (row["key"], row["label"], row["status"]) == (landed.key, "grass", "accepted")
 
