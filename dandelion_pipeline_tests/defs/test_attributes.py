@@ -12,7 +12,7 @@ SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_spec
 TABLES = ["raw_images", "feedback", "clean_images", "embeddings", "dataset"]
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", sorted(SPECS))
 def test_each_asset_says_what_it_is_whose_where_and_of_which_code(name: str) -> None:
     spec = SPECS[name]
     assert spec.description
