@@ -109,14 +109,16 @@ def landing_sensor_of(settings: Settings) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         before, now = Cursor.parse(context.cursor), datetime.now(UTC)
         recent = (f"{now:%Y-%m-%d}", f"{now - timedelta(days=1):%Y-%m-%d}")
-        closely = [*before.watched, *before.asked, *recent]
+        running = running_days(context.instance)
+        ended = before.asked.keys() - running  # a file may have come while their run was under way
+        closely = [*before.watched, *ended, *recent]
         try:
             looked = look(store.open(), closely, before.after)
         except TransientError as error:
             return dg.SkipReason(str(error))
         for damaged in looked.damaged:
             context.log.error(str(damaged))
-        requests, after = decide(before, looked, running_days(context.instance), threshold, now)
+        requests, after = decide(before, looked, running, threshold, now)
         add_days(context.instance, photo_days, days_of(requests))
         return dg.SensorResult(
             run_requests=requests,
