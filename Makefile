@@ -153,10 +153,10 @@ compose-down:
 	$(COMPOSE) --profile airflow down
 
 backup: # make backup TO=folder; the API goes on answering
-	@docker/backup.sh save "$(TO)"
+	@exec docker/backup.sh save $(call quoted,$(TO))
 
 restore: # make restore FROM=folder; into an empty stack
-	@docker/backup.sh restore "$(FROM)"
+	@exec docker/backup.sh restore $(call quoted,$(FROM))
 
 check-stack: # make check-stack [CHECKS="chain restarts backup rotation"]; starts the whole stack and tries it
 	@$(PYTHON) docker/check_stack.py $(CHECKS)
