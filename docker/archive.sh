@@ -74,7 +74,7 @@ it was read, find out what writes it: every service but the API, the page and th
 restore() {
     for volume in *; do
         [ -z "$(ls -A "$volume")" ] || fail "the volume $volume is not empty" \
-            "docker compose --profile airflow down --volumes throws away what the stack holds now"
+            "docker compose --profile airflow --profile edge down --volumes throws away what the stack holds now"
         [ -f "$backup/$volume.tar" ] ||
             fail "$volume.tar is missing in the backup" "use another backup"
     done
