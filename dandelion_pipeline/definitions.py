@@ -15,6 +15,7 @@ from dandelion_pipeline.defs.automation.jobs import (
     schedules,
     training_job,
 )
+from dandelion_pipeline.defs.automation.maintenance import maintenance_job, maintenance_schedules
 from dandelion_pipeline.defs.automation.sensors import sensors
 from dandelion_pipeline.defs.console import console
 from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
@@ -40,8 +41,8 @@ defs = dg.Definitions(
         evaluation,
         published_model,
     ],
-    jobs=[ingestion_job, feedback_job, training_job],
-    schedules=schedules(_settings),
+    jobs=[ingestion_job, feedback_job, training_job, maintenance_job],
+    schedules=[*schedules(_settings), *maintenance_schedules(_settings)],
     sensors=[*sensors(_settings), airflow_sensor(_settings), lost_runs_sensor],
     resources={
         "store": _store,

@@ -44,8 +44,20 @@ class Settings(BaseSettings):
     """What is trained: a head on a pretrained network, a ResNet18, or the one and then the other
     as its challenger."""
 
+    maintenance_cron: str = "0 4 * * 0"
+    """When the store is checked, and what nobody needs is removed (cron); empty for never."""
+
+    keep_landing_days: int | None = Field(default=None, ge=1)
+    """How long landed files stay whose photos are taken in; None for ever."""
+
+    keep_predictions_days: int | None = Field(default=None, ge=1)
+    """How long logged answers stay; None for ever."""
+
+    keep_step_output_days: int | None = Field(default=None, ge=1)
+    """How long Dagster's compute logs stay; None for ever."""
+
     timezone: str = "UTC"
-    """The time zone of both, such as ``Europe/Berlin``. Landing days are UTC days always."""
+    """The time zone of all, such as ``Europe/Berlin``. Landing days are UTC days always."""
 
     landing_threshold: int = Field(default=20, ge=0)
     """So many new files in a day's landing folder are taken in at once, not at the daily time."""
@@ -64,6 +76,13 @@ class Settings(BaseSettings):
 
     airflow_password: SecretStr | None = None
     """Their password."""
+
+    @field_validator(
+        "keep_landing_days", "keep_predictions_days", "keep_step_output_days", mode="before"
+    )
+    @classmethod
+    def _nothing_is_for_ever(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("timezone")
     @classmethod

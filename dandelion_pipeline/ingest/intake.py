@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from dandelion_pipeline.errors import ImageRefused, StoreError
 from dandelion_pipeline.images.decoding.decode import decode
 from dandelion_pipeline.images.sample.photos import is_sample
+from dandelion_pipeline.ingest.retention.landing import kept_rows
 from dandelion_pipeline.ingest.spelling import RAW_IMAGES, spelling
 from dandelion_pipeline.ingest.verdicts import (
     ACCEPTED,
@@ -99,6 +100,9 @@ def take_in(
     listed = store.survey(layout.landing_day(day))
     spelled = spelling(store, day, before, listed.objects)
     fresh, known = _fresh(listed.objects, before)
+    gone = RAW_SCHEMA.empty_table()
+    if before is not None:
+        gone = kept_rows(store, day, before, listed.objects)
     unread = [_row(file, b"", verdict, spelled) for file, verdict in map(of_odd, listed.odd)]
     files: deque[StoredObject] = deque()
     for file in fresh:
@@ -109,7 +113,7 @@ def take_in(
             files.append(file)
     del fresh, listed  # so a listing of 100,000 files makes room for their table as it grows
     judged, stored = _judge_all(store, files, spelled, on_photo)
-    table = pa.concat_tables([known, judged, pa.Table.from_pylist(unread, schema=RAW_SCHEMA)])
+    table = pa.concat_tables([known, gone, judged, pa.Table.from_pylist(unread, schema=RAW_SCHEMA)])
     return Intake(_with_duplicates(table), read=judged.num_rows + len(unread), stored=stored)
 
 

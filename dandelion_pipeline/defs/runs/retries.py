@@ -10,7 +10,7 @@ from dandelion_pipeline.errors import TransientError
 MAX_RETRIES = 3
 FIRST_PAUSE_S = 10
 
-Context = dg.AssetExecutionContext | dg.InputContext | dg.OutputContext
+Context = dg.AssetExecutionContext | dg.OpExecutionContext | dg.InputContext | dg.OutputContext
 
 
 @contextmanager
