@@ -23,7 +23,7 @@ def transient_errors_retried(context: Context) -> Iterator[None]:
     try:
         yield
     except TransientError as error:
-        if isinstance(context, dg.AssetExecutionContext):
+        if isinstance(context, dg.AssetExecutionContext | dg.OpExecutionContext):
             attempts = context.retry_number
         else:
             attempts = context.step_context.previous_attempt_count
