@@ -44,6 +44,15 @@ class Settings(BaseSettings):
     """What is trained: a head on a pretrained network, a ResNet18, or the one and then the other
     as its challenger."""
 
+    timezone: str = "UTC"
+    """The time zone of all, such as ``Europe/Berlin``. Landing days are UTC days always."""
+
+    landing_threshold: int = Field(default=20, ge=0)
+    """So many new files in a day's landing folder are taken in at once, not at the daily time."""
+
+    alert_webhook: SecretStr | None = None
+    """An URL that a JSON document is posted to when a run has failed for good."""
+
     maintenance_cron: str = "0 4 * * 0"
     """When the store is checked, and what nobody needs is removed (cron); empty for never."""
 
@@ -55,15 +64,6 @@ class Settings(BaseSettings):
 
     keep_step_output_days: int | None = Field(default=None, ge=1)
     """How long Dagster's compute logs stay; None for ever."""
-
-    timezone: str = "UTC"
-    """The time zone of all, such as ``Europe/Berlin``. Landing days are UTC days always."""
-
-    landing_threshold: int = Field(default=20, ge=0)
-    """So many new files in a day's landing folder are taken in at once, not at the daily time."""
-
-    alert_webhook: SecretStr | None = None
-    """An URL that a JSON document is posted to when a run has failed for good."""
 
     airflow_url: str = ""
     """Where the legacy Airflow answers; empty if there is none."""
