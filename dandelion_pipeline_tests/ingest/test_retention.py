@@ -6,7 +6,7 @@ import pytest
 
 from dandelion_pipeline.errors import ObjectDamaged
 from dandelion_pipeline.ingest.drop_folder import upload
-from dandelion_pipeline.ingest.intake import take_in, waiting_days
+from dandelion_pipeline.ingest.intake import take_in
 from dandelion_pipeline.ingest.landing import import_photos
 from dandelion_pipeline.ingest.retention.cleared import all_cleared, cleared
 from dandelion_pipeline.ingest.retention.landing import clear_landing
@@ -51,7 +51,7 @@ def test_a_file_that_was_not_taken_in_as_it_is_now_stays(store: Store) -> None:
     store.put(layout.landing_photo(DAY, "grass", "1.jpg"), photo((1, 2, 3)))
     store.put(layout.landing_photo(DAY, "grass", "new.jpg"), photo((3, 2, 1)))
     assert clear_landing(store, NEXT).objects == 1
-    assert waiting_days(store) == [DAY]
+    assert take_in(store, DAY, read_table(store, RAW)).read == 2
 
 
 def test_a_file_whose_photo_is_missing_or_cut_stays(store: Store) -> None:
