@@ -39,7 +39,7 @@ Run (the first time, this sets up .venv: $(RUN_SIZE); see docs/set-up.md)
   make run|up STORE=s3           the same on a local S3 server
 
 Containers
-  make compose-up [PROFILES=airflow]     the whole stack; compose-down stops it
+  make compose-up [PROFILES="airflow edge"]  the whole stack; compose-down stops it
   make backup TO=folder                  save what the containers hold
   make restore FROM=folder               into an empty stack
   make check-stack                       start the whole stack and try it
@@ -145,18 +145,21 @@ export NO_PYTHON
 COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 PROFILES ?=
 
-compose-up: # make compose-up [PROFILES=airflow]; writes .env with generated secrets if there is none
+# Dagster reads Airflow where there is one, and nowhere else.
+WITH_AIRFLOW = $(if $(filter airflow,$(PROFILES)),DANDELION_AIRFLOW_URL=http://airflow-api:8080)
+
+compose-up: # make compose-up [PROFILES="airflow edge"]; writes .env with generated secrets if there is none
 	@docker/make_env.sh
-	$(COMPOSE) $(foreach profile,$(PROFILES),--profile $(profile)) up --detach --build
+	$(WITH_AIRFLOW) $(COMPOSE) $(foreach profile,$(PROFILES),--profile $(profile)) up --detach --build
 
 compose-down:
-	$(COMPOSE) --profile airflow down
+	$(COMPOSE) --profile airflow --profile edge down
 
 backup: # make backup TO=folder; the API goes on answering
-	@docker/backup.sh save "$(TO)"
+	@exec docker/backup.sh save $(call quoted,$(TO))
 
 restore: # make restore FROM=folder; into an empty stack
-	@docker/backup.sh restore "$(FROM)"
+	@exec docker/backup.sh restore $(call quoted,$(FROM))
 
 check-stack: # make check-stack [CHECKS="chain restarts backup rotation"]; starts the whole stack and tries it
 	@$(PYTHON) docker/check_stack.py $(CHECKS)

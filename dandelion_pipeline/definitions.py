@@ -16,6 +16,7 @@ from dandelion_pipeline.defs.automation.jobs import (
     schedules,
     training_job,
 )
+from dandelion_pipeline.defs.automation.maintenance import maintenance_job, maintenance_schedules
 from dandelion_pipeline.defs.automation.sensors import sensors
 from dandelion_pipeline.defs.console import console
 from dandelion_pipeline.defs.io_managers import ModelIOManager, TableIOManager
@@ -48,8 +49,8 @@ defs = dg.Definitions(
             published_model,
         ],
     ),
-    jobs=[ingestion_job, feedback_job, training_job],
-    schedules=schedules(_settings),
+    jobs=[ingestion_job, feedback_job, training_job, maintenance_job],
+    schedules=[*schedules(_settings), *maintenance_schedules(_settings)],
     sensors=[
         *sensors(_settings),
         airflow_sensor(_settings),

@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     """When a model is made of what came in since the last (cron)."""
 
     timezone: str = "UTC"
-    """The time zone of both, such as ``Europe/Berlin``. Landing days are UTC days always."""
+    """The time zone of all, such as ``Europe/Berlin``. Landing days are UTC days always."""
 
     landing_threshold: int = Field(default=20, ge=0)
     """So many new files in a day's landing folder are taken in at once, not at the daily time."""
@@ -51,6 +51,18 @@ class Settings(BaseSettings):
 
     alert_webhook: SecretStr | None = None
     """An URL that a JSON document is posted to when a run has failed for good."""
+
+    maintenance_cron: str = "0 4 * * 0"
+    """When the store is checked, and what nobody needs is removed (cron); empty for never."""
+
+    keep_landing_days: int | None = Field(default=None, ge=1)
+    """How long landed files stay whose photos are taken in; None for ever."""
+
+    keep_predictions_days: int | None = Field(default=None, ge=1)
+    """How long logged answers stay; None for ever."""
+
+    keep_step_output_days: int | None = Field(default=None, ge=1)
+    """How long Dagster's compute logs stay; None for ever."""
 
     airflow_url: str = ""
     """Where the legacy Airflow answers; empty if there is none."""
@@ -63,6 +75,13 @@ class Settings(BaseSettings):
 
     airflow_password: SecretStr | None = None
     """Their password."""
+
+    @field_validator(
+        "keep_landing_days", "keep_predictions_days", "keep_step_output_days", mode="before"
+    )
+    @classmethod
+    def _nothing_is_for_ever(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("timezone")
     @classmethod

@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+mkdir -p drop api-keys
 if [ -e .env ] || [ -L .env ]; then
     exit 0
 fi
@@ -31,4 +32,3 @@ while IFS= read -r line; do
 done <.env.example >"$written"
 ln "$written" .env # fails if another one was faster
 printf '.env is written, with new secrets. Keep a copy in a safe place.\n'
-mkdir -p drop

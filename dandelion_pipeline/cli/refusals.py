@@ -20,7 +20,7 @@ def show_refusals(store: Store, *, as_json: bool) -> None:
         typer.echo(json.dumps([decision.model_dump() for decision in refused], indent=2))
         return
     if not refused:
-        out.print("The gate has refused no model that did not go live later")
+        out.print(Text(f"In {store.url}, the gate has refused no model that did not go live later"))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     for name in ("version", "when (UTC)", "live was"):

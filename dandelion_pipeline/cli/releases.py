@@ -50,7 +50,7 @@ def list_(
     elif entries:
         out.print(_table(entries))
     else:
-        out.print("No model has been published yet: make run")
+        out.print(Text(f"No model has been published in {store.url} yet: make run"))
 
 
 @app.command()

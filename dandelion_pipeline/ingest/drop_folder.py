@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dandelion_pipeline.errors import SettingsError, SourceError
 from dandelion_pipeline.images.decoding.decode import MAX_BYTES
+from dandelion_pipeline.ingest.retention.cleared import all_cleared
 from dandelion_pipeline.ingest.sources.entries import Notes, ignored_as
 from dandelion_pipeline.ingest.sources.folder import check_is_folder, files_below, read_start
 from dandelion_pipeline.ingest.sources.labels import checked_label, one_spelling, tidied
@@ -173,9 +174,10 @@ def _is_empty(folder: Path) -> bool:
 
 def _landed(store: Store) -> dict[str, dict[str, set[str]]]:
     landed: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for found in store.survey(layout.LANDING).objects:
-        place = layout.split_landing_key(found.key)
-        if place is not None and ignored_as("/".join(place[1:]), found.size) is None:
+    there = [(o.key, o.size) for o in store.survey(layout.LANDING).objects]
+    for key, size in [*there, *((key, None) for key in all_cleared(store))]:
+        place = layout.split_landing_key(key)
+        if place is not None and ignored_as("/".join(place[1:]), size) is None:
             day, label, name = place
             landed[tidied(label)][day].add(name)
     return landed

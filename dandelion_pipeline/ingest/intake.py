@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dandelion_pipeline.ingest.judging import Inspection, judge, row_of_file
+from dandelion_pipeline.ingest.retention.landing import kept_rows
 from dandelion_pipeline.ingest.spelling import RAW_IMAGES, spelling
 from dandelion_pipeline.ingest.unread import read_before, row_of
 from dandelion_pipeline.ingest.verdicts import (
@@ -108,6 +109,9 @@ def take_in(
     listed = store.survey(layout.landing_day(day))
     spelled = spelling(store, day, before, listed.objects)
     fresh, known = _fresh(listed.objects, before)
+    gone = RAW_SCHEMA.empty_table()
+    if before is not None:
+        gone = kept_rows(store, day, before, listed.objects)
     del begun, before
     unread = [row_of_file(file, b"", verdict, spelled) for file, verdict in map(of_odd, listed.odd)]
     files: deque[StoredObject] = deque()
@@ -119,7 +123,8 @@ def take_in(
             files.append(file)
     del fresh, listed  # so a listing of 100,000 files makes room for their table as it grows
     judged, stored = _judge_all(store, files, spelled, parts, on_photo, inspection)
-    table = pa.concat_tables([known, judged, pa.Table.from_pylist(unread, schema=RAW_SCHEMA)])
+    rest = pa.Table.from_pylist(unread, schema=RAW_SCHEMA)
+    table = pa.concat_tables([known, gone, judged, rest])
     table = table.replace_schema_metadata(RAW_SCHEMA.metadata)  # and not that of `before`
     return Intake(_with_duplicates(table), read=judged.num_rows + len(unread), stored=stored)
 

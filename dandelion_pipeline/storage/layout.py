@@ -16,12 +16,16 @@ REVIEWS = "reviews/"
 IMPORTS = "imports/"
 CLASSES = "classes/"
 ACCEPTED_DAYS = "accepted-days/"
+CLEARED_DAYS = "cleared-days/"
 SPLITS = "splits/"
 REPORTS = "reports/"
 CHECKPOINTS = "checkpoints/"
 CONFIGURATIONS = "configurations/"
 WEIGHTS = "weights/"
 PREDICTIONS = "predictions/"
+STEP_OUTPUT = "compute-logs/"
+"""Where the containers' Dagster keeps what steps print (``docker/dagster/dagster.yaml``)."""
+
 FEEDBACK = "feedback/"
 FEEDBACK_NAME = "feedback-"
 """What the names of photos begin with that landed because somebody corrected an answer."""
@@ -35,6 +39,7 @@ OURS = (
     IMPORTS,
     CLASSES,
     ACCEPTED_DAYS,
+    CLEARED_DAYS,
     SPLITS,
     REPORTS,
     CHECKPOINTS,
@@ -178,6 +183,11 @@ def accepted_day(day: str) -> str:
     return f"{ACCEPTED_DAYS}{day}.json"
 
 
+def cleared_day(day: str) -> str:
+    """The key of which landed files of a day have been deleted, their photos being safe."""
+    return f"{CLEARED_DAYS}{day}.json"
+
+
 def splits(number: int) -> str:
     """The key of a table of which photos and groups were assigned to which split."""
     return f"{SPLITS}{number:08d}.parquet"
@@ -213,9 +223,14 @@ def predictions(day: str, segment: str) -> str:
     return f"{predictions_day(day)}{segment}.parquet"
 
 
+def answered_photos() -> str:
+    """The prefix of the photos that were answered, if such are kept."""
+    return f"{PREDICTIONS}photos/"
+
+
 def answered_photo(sha256: str) -> str:
-    """The key of a photo that was answered, if such are kept; by the SHA-256 of its bytes."""
-    return f"{PREDICTIONS}photos/{sha256[:2]}/{sha256}"
+    """The key of a photo that was answered, by the SHA-256 of its bytes."""
+    return f"{answered_photos()}{sha256[:2]}/{sha256}"
 
 
 def feedback_day(day: str) -> str:

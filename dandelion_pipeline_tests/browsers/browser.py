@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import FilePayload, HttpCredentials, Page, expect, sync_playwright
 
 CAMERA = re.compile("Use the camera|appareil photo")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -28,13 +28,27 @@ needs_chromium = pytest.mark.skipif(
 
 @contextmanager
 def chromium_page(
-    width: int = 1280, height: int = 900, *, flags: Sequence[str] = (), locale: str = "en-GB"
+    width: int = 1280,
+    height: int = 900,
+    *,
+    flags: Sequence[str] = (),
+    locale: str = "en-GB",
+    login: tuple[str, str] | None = None,
 ) -> Iterator[Page]:
-    """A page in a browser of its own."""
+    """A page in a browser of its own.
+
+    With a login, which the browser gives when it is asked for one, any certificate will do.
+    """
+    credentials = HttpCredentials(username=login[0], password=login[1]) if login else None
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_FLAGS, *flags])
         try:
-            yield browser.new_page(viewport={"width": width, "height": height}, locale=locale)
+            yield browser.new_page(
+                viewport={"width": width, "height": height},
+                locale=locale,
+                http_credentials=credentials,
+                ignore_https_errors=login is not None,
+            )
         finally:
             browser.close()
 

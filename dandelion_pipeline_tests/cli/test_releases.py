@@ -33,8 +33,11 @@ def test_the_log_as_json_has_every_field(two: Store, dandelion: Dandelion) -> No
     assert document == [entry.model_dump() for entry in log.history(two)[::-1]]
 
 
-def test_an_empty_log_says_what_to_do(dandelion: Dandelion) -> None:
-    assert "make run" in dandelion("releases", "list").stdout
+def test_an_empty_log_says_where_it_looked_and_what_to_do(
+    here: Store, dandelion: Dandelion
+) -> None:
+    assert f"in {here.url} yet: make run" in dandelion("releases", "list").stdout
+    assert here.url in dandelion("releases", "list", "--refused").stdout
     assert isinstance(dandelion("releases", "show").exception, NothingReleased)
 
 

@@ -1,6 +1,7 @@
 """The containers: compose in either of its two versions, and the programs inside."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
 
 
 def compose(*arguments: str) -> bytes:
-    """Run compose with the whole stack."""
+    """Run compose with the whole stack, as `make compose-up PROFILES=airflow` does."""
     return run([*_compose(), "--profile", "airflow", *arguments])
 
 
@@ -43,7 +44,10 @@ def _compose() -> tuple[str, ...]:
 
 def run(command: list[str]) -> bytes:
     """Run a program, and fail with the end of what it said."""
-    ended = subprocess.run(command, check=False, capture_output=True, cwd=ROOT)  # noqa: S603
+    environment = {**os.environ, "DANDELION_AIRFLOW_URL": "http://airflow-api:8080"}
+    ended = subprocess.run(  # noqa: S603 - our own commands
+        command, check=False, capture_output=True, cwd=ROOT, env=environment
+    )
     if ended.returncode:
         said = (ended.stderr or ended.stdout).decode()
         raise Failed(f"{' '.join(command[:6])} …: {said[-1500:]}")

@@ -18,12 +18,13 @@ from dandelion_pipeline.storage.objects.location import open_store
 
 def conflicts(as_json: AsJson = False) -> None:
     """Groups of near-duplicates with more than one label: their photos, and how to decide."""
-    rows = label_conflicts(all_photos(open_store(load_settings().store))).to_pylist()
+    store = open_store(load_settings().store)
+    rows = label_conflicts(all_photos(store)).to_pylist()
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
     if not rows:
-        out.print("No photos that are alike have different labels.")
+        out.print(Text(f"In {store.url}, no photos that are alike have different labels."))
         return
     table = Table("group", "photo", "label", "file", "day", "", box=box.SIMPLE_HEAD, pad_edge=False)
     previous = ""

@@ -107,12 +107,14 @@ def keep(photo: Photo, reason: Reason, who: Who = "") -> None:
 
 def reviews(as_json: AsJson = False) -> None:
     """All decisions, newest first."""
-    decided = log.reviews(open_store(load_settings().store))[::-1]
+    store = open_store(load_settings().store)
+    decided = log.reviews(store)[::-1]
     if as_json:
         typer.echo(json.dumps([review.model_dump() for review in decided], indent=2))
         return
     if not decided:
-        out.print("Nothing has been decided yet: dandelion images relabel|drop|keep")
+        words = f"In {store.url}, nothing has been decided yet"
+        out.print(Text(f"{words}: dandelion images relabel|drop|keep"))
         return
     table = Table("#", "decision", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("photo", "label", "when (UTC)"):
@@ -132,7 +134,9 @@ def suspects(as_json: AsJson = False) -> None:
     snapshots = store.list_objects(f"{layout.TABLES}dataset/")
     if not snapshots:
         raise ReviewError(
-            "the suspects", "there is no data set yet", "Make one: `make run IMAGES=folder`"
+            "the suspects",
+            f"there is no data set in {store.url} yet",
+            "Make one: `make run IMAGES=folder`",
         )
     place = layout.split_snapshot_key(max(snapshots, key=lambda found: found.modified).key)
     rows = suspects_of(read_snapshot(store, *place)).to_pylist() if place else []

@@ -49,8 +49,8 @@ def schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     Raises:
         SettingsError: a time is no cron expression.
     """
-    _check_cron("DANDELION_INGEST_CRON", settings.ingest_cron)
-    _check_cron("DANDELION_TRAIN_CRON", settings.train_cron)
+    check_cron("DANDELION_INGEST_CRON", settings.ingest_cron)
+    check_cron("DANDELION_TRAIN_CRON", settings.train_cron)
 
     daily_ingestion_schedule = _day_by_day(
         settings,
@@ -175,7 +175,12 @@ def weekly_requests(tick: datetime, models: Sequence[Model]) -> list[dg.RunReque
     ]
 
 
-def _check_cron(name: str, cron: str) -> None:
+def check_cron(name: str, cron: str) -> None:
+    """Refuse what is no time.
+
+    Raises:
+        SettingsError: it is no cron expression.
+    """
     try:
         dg.ScheduleDefinition(job=training_job, cron_schedule=cron)
     except dg.DagsterInvalidDefinitionError:

@@ -10,7 +10,7 @@ from dandelion_pipeline.errors import TransientError
 MAX_RETRIES = 3
 FIRST_PAUSE_S = 10
 
-Context = dg.AssetExecutionContext | dg.InputContext | dg.OutputContext
+Context = dg.AssetExecutionContext | dg.OpExecutionContext | dg.InputContext | dg.OutputContext
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def transient_errors_retried(context: Context) -> Iterator[None]:
     try:
         yield
     except TransientError as error:
-        if isinstance(context, dg.AssetExecutionContext):
+        if isinstance(context, dg.AssetExecutionContext | dg.OpExecutionContext):
             attempts = context.retry_number
         else:
             attempts = context.step_context.previous_attempt_count

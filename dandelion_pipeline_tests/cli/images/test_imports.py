@@ -220,7 +220,7 @@ def test_a_list_with_one_wrong_line_decides_nothing(
 def test_conflicts_are_listed_with_the_ids_to_decide_about(
     here: Store, folder: Path, dandelion: Dandelion, imported: Import
 ) -> None:
-    assert "No photos that are alike" in dandelion("images", "conflicts").stdout
+    assert "no photos that are alike" in dandelion("images", "conflicts").stdout
     shutil.copy(folder / "grass" / "1.jpg", folder / "moss" / "1.jpg")
     imported()
     rows = json.loads(dandelion("images", "conflicts", "--json").stdout)

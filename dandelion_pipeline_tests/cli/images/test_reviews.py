@@ -51,7 +51,7 @@ def test_a_photo_is_dropped_or_kept(two: Store, dandelion: Dandelion) -> None:
 
 
 def test_decisions_are_listed_newest_first(two: Store, dandelion: Dandelion) -> None:
-    assert "Nothing has been decided yet" in dandelion("images", "reviews").stdout
+    assert "nothing has been decided yet" in dandelion("images", "reviews").stdout
     dandelion("images", "drop", GREEN_ID, *WHY)
     dandelion("images", "relabel", YELLOW_ID, "tulip", "--new-class", *WHY)
     lines = dandelion("images", "reviews").stdout.splitlines()

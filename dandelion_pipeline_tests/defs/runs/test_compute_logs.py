@@ -117,6 +117,7 @@ def test_trainings_run_one_at_a_time_and_dead_runs_are_noticed_within_a_minute(
     assert instance.run_monitoring_enabled
     assert instance.run_launcher.supports_check_run_worker_health
     assert instance.run_monitoring_poll_interval_seconds <= 30  # two looks, and some time to act
+    assert instance.run_monitoring_max_runtime_seconds == 86_400  # or what hangs keeps its slot
     assert instance.run_retries_enabled
     assert not instance.run_retries_retry_on_asset_or_op_failure
 

@@ -1,0 +1,1 @@
+"""What may be deleted of the landing folders, and what has been."""
