@@ -13,7 +13,7 @@ from dagster._core.executor.init import InitExecutorContext
 from dagster._utils.interrupts import check_captured_interrupt
 
 from dandelion_pipeline.defs.runs.processes import process_of
-from dandelion_pipeline.defs.runs.slots import free_slots, slots_are_ours, wait_for_slots
+from dandelion_pipeline.defs.runs.slots import free_slots, wait_for_slots
 
 STOPPED = "Stopped by Ctrl-C or a signal."
 
@@ -31,9 +31,8 @@ class OneAtATimeExecutor(InProcessExecutor):
         instance, run = plan_context.instance, plan_context.dagster_run
         steps = (execution_plan.get_step_by_key(key) for key in execution_plan.step_keys_to_execute)
         pools = {step.pool for step in steps if step.pool}
-        ours = bool(pools) and slots_are_ours(instance)
         try:
-            if ours:
+            if pools:
                 with raise_execution_interrupts():
                     wait_for_slots(instance, run, pools, plan_context.log.info)
             yield from super().execute(plan_context, execution_plan)
@@ -44,7 +43,7 @@ class OneAtATimeExecutor(InProcessExecutor):
                 instance.report_run_canceling(run, STOPPED)
             raise
         finally:
-            if ours:
+            if pools:
                 free_slots(instance, run.run_id)
 
 

@@ -20,12 +20,6 @@ _CLAIM = "whole run"  # in the place of a step's name
 _PRIORITY = "dagster/priority"
 
 
-def slots_are_ours(instance: dg.DagsterInstance) -> bool:
-    """Whether runs have to claim slots; with granularity ``op`` Dagster's steps do it."""
-    pools = instance.get_concurrency_config().pool_config
-    return pools.pool_granularity is PoolGranularity.RUN
-
-
 def wait_for_slots(
     instance: dg.DagsterInstance,
     run: dg.DagsterRun,
@@ -34,12 +28,21 @@ def wait_for_slots(
 ) -> None:
     """Claim a slot of each pool, asleep until there is one.
 
+    With granularity ``op`` Dagster's steps claim them, and wait: then it is only said for whom, and
+    what ended runs have left is freed.
+
     Args:
         instance: where the pools are.
         run: who claims them.
         pools: their names; all runs take them in the same order, so no two wait for each other.
         say: told once of each run that is waited for.
     """
+    config = instance.get_concurrency_config().pool_config
+    if config.pool_granularity is not PoolGranularity.RUN:
+        for pool in sorted(pools):
+            for other in holders(instance, [pool]):
+                say(waiting_for(other, pool))
+        return
     priority = run.tags.get(_PRIORITY, "0")
     for pool in sorted(pools):
         said: set[str] = set()

@@ -153,6 +153,14 @@ def test_a_run_holds_its_slot_while_it_runs_and_no_longer(instance: dg.DagsterIn
 def test_where_dagsters_steps_claim_slots_the_run_does_not_stand_in_their_way() -> None:
     with dg.instance_for_test(overrides={"concurrency": pools("op")}) as instance:
         assert_holds_its_slot_while_it_runs(instance)
+        left = started(instance)
+        instance.event_log_storage.claim_concurrency_slot(POOL, left.run_id, "pooled")
+        said: list[str] = []
+        wait_for_slots(instance, started(instance), [POOL], said.append)
+        assert f"Waiting for run {left.run_id}" in said[0]
+        instance.report_run_failed(left)  # as Ctrl-C leaves it, with its slot
+        wait_for_slots(instance, started(instance), [POOL], pytest.fail)
+        assert claimed(instance) == []
 
 
 def test_a_pool_without_a_limit_is_not_waited_for() -> None:
