@@ -7,7 +7,6 @@ import pytest
 from dandelion_pipeline.dataset.cleaning import look as looking
 from dandelion_pipeline.dataset.cleaning.look import Look, look
 from dandelion_pipeline.dataset.cleaning.waiting import Waiting
-from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.automation.landing import (
     PATIENCE,
     Cursor,
@@ -23,6 +22,7 @@ from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store, StoredObject
 from dandelion_pipeline.storage.records.tables import write_table
 from dandelion_pipeline_tests.data.tiny_models import photo
+from dandelion_pipeline_tests.defs import sensor_looks
 from dandelion_pipeline_tests.ingest.two_photos import (
     DAY,
     NEXT,
@@ -128,16 +128,16 @@ def test_what_another_release_remembered_is_forgotten() -> None:
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def without_runs() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
 
 
 def test_days_are_running_while_their_ingestion_is_queued_or_under_way(
-    instance: dg.DagsterInstance,
+    without_runs: dg.DagsterInstance,
 ) -> None:
     def add(status: dg.DagsterRunStatus, tags: dict[str, str], job: str = "ingestion_job") -> None:
-        instance.add_run(dg.DagsterRun(job_name=job, status=status, tags=tags))
+        without_runs.add_run(dg.DagsterRun(job_name=job, status=status, tags=tags))
 
     days = {"dagster/asset_partition_range_start": "2025-02-27"}
     days["dagster/asset_partition_range_end"] = "2025-03-01"
@@ -146,9 +146,9 @@ def test_days_are_running_while_their_ingestion_is_queued_or_under_way(
     add(dg.DagsterRunStatus.FAILURE, {"dagster/partition": "2025-01-03"})
     add(dg.DagsterRunStatus.STARTED, {"dagster/partition": "2025-01-04"}, "feedback_job")
     add(dg.DagsterRunStatus.STARTED, {}, "training_job")
-    assert running_days(instance) == {"2025-01-01", "2025-01-02"}
+    assert running_days(without_runs) == {"2025-01-01", "2025-01-02"}
     add(dg.DagsterRunStatus.STARTED, days)
-    assert running_days(instance) >= {"2025-02-27", "2025-02-28", "2025-03-01"}
+    assert running_days(without_runs) >= {"2025-02-27", "2025-02-28", "2025-03-01"}
 
 
 def looked(
@@ -158,14 +158,8 @@ def looked(
     landing = landing_sensor_of(Settings(landing_threshold=threshold))
     cursor = None
     for _ in range(ticks):
-        with dg.build_sensor_context(
-            instance=instance,
-            cursor=cursor,
-            resources={"store": store},
-            repository_def=defs.get_repository_def(),
-        ) as context:
-            tick = landing.evaluate_tick(context)
-            cursor = tick.cursor
+        tick = sensor_looks.look(landing, instance, store=store, cursor=cursor)
+        cursor = tick.cursor
     return list(tick.run_requests or []), tick.skip_message or ""
 
 

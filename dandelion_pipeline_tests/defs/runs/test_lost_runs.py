@@ -10,7 +10,6 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from dandelion_pipeline.definitions import defs
 from dandelion_pipeline.defs.automation.jobs import ingestion_job
 from dandelion_pipeline.defs.runs.lost_runs import (
     GIVEN_UP,
@@ -21,6 +20,7 @@ from dandelion_pipeline.defs.runs.lost_runs import (
     lost_runs_sensor,
 )
 from dandelion_pipeline_tests.data.small_data_set import DAY
+from dandelion_pipeline_tests.defs.sensor_looks import look
 
 CONFIG = {"ops": {"trained_model": {"config": {"epochs": 1}}}}
 
@@ -109,11 +109,7 @@ STRANGE: dict[str, dict[str, Any]] = {
 
 def tick(instance: dg.DagsterInstance) -> SensorExecutionData:
     here = origin_of(HERE, "any").repository_origin.code_location_origin
-    with dg.build_sensor_context(
-        instance=instance, repository_def=defs.get_repository_def()
-    ) as context:
-        context._code_location_origin = here  # as Dagster's daemon does
-        return lost_runs_sensor.evaluate_tick(context)
+    return look(lost_runs_sensor, instance, origin=here)
 
 
 def test_a_run_that_it_does_not_know_is_left_alone_with_the_reason_and_stops_no_other() -> None:
@@ -142,11 +138,6 @@ def test_a_run_that_it_does_not_know_is_left_alone_with_the_reason_and_stops_no_
 
 
 def test_the_sensor_skips_while_nothing_is_lost() -> None:
-    with (
-        dg.instance_for_test() as instance,
-        dg.build_sensor_context(
-            instance=instance, repository_def=defs.get_repository_def()
-        ) as context,
-    ):
-        tick = lost_runs_sensor.evaluate_tick(context)
-    assert tick.skip_message == "no run was lost"
+    with dg.instance_for_test() as instance:
+        nothing = look(lost_runs_sensor, instance)
+    assert nothing.skip_message == "no run was lost"
