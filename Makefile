@@ -39,7 +39,7 @@ Run (the first time, this sets up .venv: $(RUN_SIZE); see docs/set-up.md)
   make run|up STORE=s3           the same on a local S3 server
 
 Containers
-  make compose-up [PROFILES="airflow edge"]  the whole stack; compose-down stops it
+  make compose-up [PROFILES="airflow edge"]  the stack; compose-down stops it
   make backup TO=folder                  save what the containers hold
   make restore FROM=folder               into an empty stack
   make check-stack                       start the whole stack and try it

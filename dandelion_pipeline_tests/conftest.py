@@ -1,6 +1,7 @@
 """What tests of several rooms share: a real S3 server, and a store of each kind."""
 
 import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,15 @@ from dandelion_pipeline_tests.servers.seaweedfs import S3Server, seaweedfs
 TESTS = Path(__file__).parent
 
 pytest_plugins = ["dandelion_pipeline_tests.data.small_data_set"]
+
+# Equal trainings are equal to the last bit with an equal number of threads, and without this one
+# a training gives way to the other tests (docs/adr/0059).
+os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
+
+# What a shell starts in its background ignores Ctrl-C, and so does all that it starts itself.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGTERM):
+    signal.signal(_number, signal.SIG_DFL)
 
 settings.register_profile("ours", deadline=None)  # a test never asserts on time
 settings.load_profile("ours")

@@ -115,7 +115,7 @@ def safe_name(path: str) -> str:
     digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     pure = PurePosixPath(kept)
     stem = pure.stem.encode()[:_LONGEST_STEM].decode("utf-8", "ignore")
-    return f"{stem}-{digest}{pure.suffix[:8]}"
+    return f"{stem}-{digest}{pure.suffix[:8].rstrip(' .')}"
 
 
 def _is_plain(character: str) -> bool:

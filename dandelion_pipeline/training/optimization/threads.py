@@ -67,12 +67,15 @@ class Threads:
 
     Args:
         arithmetic: what the training computes in; only bfloat16 on a CPU waits by spinning.
+
+    With ``OMP_NUM_THREADS`` in the environment, the number stays as it is.
     """
 
     def __init__(self, arithmetic: Arithmetic) -> None:
         self._most = self._now = torch.get_num_threads()
         spins = arithmetic.device.type == "cpu" and arithmetic.precision is Precision.BF16
-        self._last = Usage.now() if spins and self._most > 1 else None
+        is_free = "OMP_NUM_THREADS" not in os.environ  # else somebody has decided
+        self._last = Usage.now() if spins and is_free and self._most > 1 else None
 
     def adapt(self) -> None:
         """Look again whether cores are free, if the last look is some time ago."""

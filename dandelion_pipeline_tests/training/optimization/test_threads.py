@@ -70,7 +70,8 @@ def test_what_linux_counts_grows_with_what_the_process_does() -> None:
 
 
 @pytest.fixture
-def two_threads() -> Iterator[None]:
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -97,5 +98,14 @@ def test_where_the_system_says_nothing_all_threads_are_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(threads, "_STATISTICS", tmp_path / "stat")
+    with Threads(BF16):
+        assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_number_of_threads_that_somebody_chose_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    looks = iter([Usage(0, 0, -10), Usage(100, 0, 0)])
+    monkeypatch.setattr(threads.Usage, "now", lambda: next(looks))
     with Threads(BF16):
         assert torch.get_num_threads() == 2
