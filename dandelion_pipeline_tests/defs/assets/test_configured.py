@@ -25,6 +25,8 @@ from dandelion_pipeline.training.export.onnx_graphs import export_weights
 from dandelion_pipeline_tests.data.small_data_set import DAY
 from dandelion_pipeline_tests.defs.conftest import Place
 
+pytestmark = pytest.mark.stack  # it trains twice
+
 NEXT = "2025-05-02"
 MONDAY = datetime(2025, 6, 2, 3, tzinfo=UTC)
 SHORT = {  # and long enough to beat guessing on a few test photos

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import dagster as dg
 import pytest
@@ -90,6 +91,22 @@ def test_the_instance_of_commands_holds_pools_for_whole_runs_and_ends_what_hangs
         assert instance.run_monitoring_max_runtime_seconds == 2 * 24 * 3600
 
 
+@pytest.fixture
+def signals_of_a_new_process() -> Iterator[None]:
+    """Dagster and servers that ran in this process before leave handlers of their own behind."""
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        if handler is not None:  # else it is one of a C library, which Python cannot set
+            signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals_of_a_new_process")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_closed_terminal_and_sigterm_stop_a_command_as_ctrl_c_does(
     number: signal.Signals,
@@ -100,6 +117,7 @@ def test_a_closed_terminal_and_sigterm_stop_a_command_as_ctrl_c_does(
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.usefixtures("signals_of_a_new_process")
 def test_below_nohup_a_closed_terminal_stops_nothing() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -110,6 +128,7 @@ def test_below_nohup_a_closed_terminal_stops_nothing() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.usefixtures("signals_of_a_new_process")
 def test_where_ctrl_c_is_ignored_sigterm_still_stops_a_command() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
