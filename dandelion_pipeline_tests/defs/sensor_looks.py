@@ -16,6 +16,7 @@ def look(
     store: StoreResource | None = None,
     cursor: str | None = None,
     origin: CodeLocationOrigin | None = None,
+    definitions: dg.Definitions = defs,
 ) -> SensorExecutionData:
     """What the sensor asks for.
 
@@ -27,6 +28,7 @@ def look(
         store: what the sensor is given, if it wants it.
         cursor: what it remembers.
         origin: of the code location that it belongs to.
+        definitions: of that code location.
     """
     with dg.SensorEvaluationContext(
         instance_ref=instance.get_ref(),
@@ -34,7 +36,7 @@ def look(
         last_run_key=None,
         cursor=cursor,
         repository_name=None,
-        repository_def=defs.get_repository_def(),
+        repository_def=definitions.get_repository_def(),
         resources=wrap_resources_for_execution({"store": store} if store else {}),
     ) as context:
         context._code_location_origin = origin

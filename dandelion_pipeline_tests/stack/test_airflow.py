@@ -16,6 +16,7 @@ from dandelion_pipeline.defs.airflow.runs import IDENTITY
 from dandelion_pipeline.errors import SettingsError
 from dandelion_pipeline.ingest.drop_folder import upload
 from dandelion_pipeline.storage import layout
+from dandelion_pipeline_tests.defs.sensor_looks import look
 from dandelion_pipeline_tests.stack.conftest import SHARE, Stack
 from dandelion_pipeline_tests.stack.following import defs
 
@@ -68,8 +69,7 @@ class Daemon:
         self.cursor: str | None = None
 
     def tick(self, *, stopped_early: bool = False) -> list[dg.RunRequest]:
-        context = dg.build_sensor_context(self.instance, self.cursor, definitions=defs)
-        done = self.sensor.evaluate_tick(context)
+        done = look(self.sensor, self.instance, cursor=self.cursor, definitions=defs)
         for event in done.asset_events:
             self.instance.report_runless_asset_event(event)
         if stopped_early:

@@ -94,12 +94,11 @@ def test_the_instance_of_commands_holds_pools_for_whole_runs_and_ends_what_hangs
 @pytest.fixture
 def signals_of_a_new_process() -> Iterator[None]:
     """Dagster and servers that ran in this process before leave handlers of their own behind."""
-    usual = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-        signal.SIGHUP: signal.SIG_DFL,
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     }
-    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
     for number, handler in before.items():
         if handler is not None:  # else it is one of a C library, which Python cannot set
