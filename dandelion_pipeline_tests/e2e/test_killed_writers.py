@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from dandelion_pipeline.errors import BundleError, ObjectNotFound
-from dandelion_pipeline.ingest.intake import RAW_IMAGES, take_in
+from dandelion_pipeline.ingest.intake import RAW_IMAGES, forget_parts, take_in
 from dandelion_pipeline.ingest.landing import import_photos
 from dandelion_pipeline.ingest.sources import SourcePhoto
 from dandelion_pipeline.release import bundle, log
@@ -63,6 +63,7 @@ def ingest(store: Store) -> None:
     except ObjectNotFound:
         before = None
     write_table(store, key, take_in(store, DAY, before).table)
+    forget_parts(store, DAY)
 
 
 def publish(store: Store) -> None:
@@ -85,6 +86,8 @@ class Content:
 def content_of(store: Store) -> Content:
     """Read everything. What is half-written cannot be read, or differs from what it should be."""
     keys = [o.key for o in store.list_objects("")]
+    parts = [key for key in keys if key.startswith(layout.PARTS)]  # for the next run to go on with
+    keys = [key for key in keys if key not in parts]
     tables = [key for key in keys if key.startswith(layout.TABLES)]
     entries = log.history(store)
     elsewhere = {layout.release(entry.number) for entry in entries}.union(tables)
@@ -201,6 +204,7 @@ def test_undisturbed_runs_do_what_the_killed_ones_are_measured_by(store: Store) 
     assert {key for key in found.objects if key.startswith(layout.IMAGES)} == {
         layout.image(sha256_hex(data)) for data in (DANDELION, GRASS, BOTH)
     }
+    assert not store.list_objects(layout.PARTS)
     assert [(row["label"], row["name"], row["status"]) for row in found.rows] == [
         ("dandelion", "both.jpg", "accepted"),
         ("dandelion", "one.jpg", "accepted"),

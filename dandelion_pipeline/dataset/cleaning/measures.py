@@ -57,7 +57,8 @@ class DayMeasures:
     def forget(self) -> None:
         """Remove it all: the day's clean table holds it."""
         self._parts.remove()
-        self._store.delete(self._key)
+        if self._store.exists(self._key):
+            self._store.delete(self._key)
 
     def complete(
         self, hashes: pa.Array, before: pa.Table | None, on_photo: Callable[[int, int], None]

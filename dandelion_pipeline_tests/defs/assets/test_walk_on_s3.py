@@ -13,6 +13,7 @@ from dandelion_pipeline.ingest.sources import open_source
 from dandelion_pipeline.release import log
 from dandelion_pipeline.release.bundle import open_bundle
 from dandelion_pipeline.settings import load_settings
+from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.location import open_store
 from dandelion_pipeline_tests.data.small_data_set import DAY
 from dandelion_pipeline_tests.defs.assets.test_walk import TINY
@@ -55,8 +56,9 @@ def test_photos_become_a_live_model_in_a_bucket_and_again_without_a_put(
     assert live.version == version
     open_bundle(place.store, version, live.manifest_sha256).verify()
     deleted = [request.path for request in proxy.requests if request.method == "POST"]
-    assert len(deleted) == 1  # the checkpoint of the training that ended
-    assert deleted[0].endswith("?delete")
+    assert all(path.endswith("?delete") for path in deleted)
+    for left in (layout.CHECKPOINTS, layout.PARTS):  # of the steps that ended
+        assert not place.store.list_objects(left)
     assert {request.method for request in proxy.requests} == {"GET", "HEAD", "PUT", "POST"}
     proxy.requests.clear()
     ingest(place)

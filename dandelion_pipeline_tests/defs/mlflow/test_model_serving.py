@@ -56,6 +56,8 @@ def test_mlflow_models_serve_answers_as_the_api_does(
     api, model = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     env = {
         **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
+        # MLflow looks its uvicorn up.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MLFLOW_TRACKING_URI": served.tracking_uri,
         "DANDELION_STORE_URL": store.url,
         "DANDELION_HOME": str(tmp_path / "api"),

@@ -39,7 +39,7 @@ TRAINING = ("dataset", "trained_model", "evaluation", "published_model")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 MOMENTS = (KILL_AFTER_IT_IS_KNOWN, KILL_BEFORE_IT_IS_KNOWN)
 INTERRUPTED = 130
-PER_CLASS = 20
+PER_CLASS = 30
 MORE = 1
 FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
