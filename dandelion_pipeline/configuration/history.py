@@ -92,17 +92,26 @@ def configure(store: Store, chosen: Configuration, *, after: int, who: str, why:
 
 
 def gate_since(store: Store) -> str:
-    """When the gate's limits were changed last (ISO 8601, UTC); empty if never.
+    """Since when the gate's limits are what they are (ISO 8601, UTC); empty if since ever.
+
+    An earlier configuration that cannot be read may have had other limits.
 
     Raises:
-        SettingsError: an entry is missing or cannot be read.
+        SettingsError: the newest configuration cannot be read.
     """
-    since, before = "", Configuration().gate_limits
-    for entry in history(store):
-        limits = entry.configuration.gate_limits
-        if limits != before:
-            since, before = entry.when, limits
-    return since
+    newest = in_force(store)
+    if newest is None:
+        return ""
+    limits, since, log = newest.configuration.gate_limits, newest.when, _log(store)
+    for number in range(newest.number - 1, 0, -1):
+        try:
+            earlier = log.read(number)
+        except SettingsError:
+            return since
+        if earlier.configuration.gate_limits != limits:
+            return since
+        since = earlier.when
+    return "" if limits == Configuration().gate_limits else since
 
 
 def _log(store: Store) -> NumberedLog[Configured]:

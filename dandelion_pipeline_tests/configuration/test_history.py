@@ -62,3 +62,11 @@ def test_the_gate_is_as_old_as_the_last_change_of_its_limits(store: Store) -> No
     changed = history(store)[-1].when
     choose(store, training__size=112)
     assert gate_since(store) == changed
+
+
+def test_a_damaged_older_configuration_hides_nothing_of_how_old_the_gate_is(store: Store) -> None:
+    choose(store, gate__significance=0.1)
+    choose(store, training__size=224)
+    since = history(store)[-1].when
+    store.put(layout.configuration(1), b"{}")
+    assert gate_since(store) == since  # what was before nobody knows: it may have been another gate
