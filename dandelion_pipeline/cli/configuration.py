@@ -48,18 +48,18 @@ def show(
     found = in_force(store)
     chosen = found.configuration if found else Configuration()
     ours = chosen.chosen()
-    knobs = chosen.effective() if everything else ours
+    parameters = chosen.effective() if everything else ours
     if as_json:
-        typer.echo(json.dumps(_nested(knobs), indent=2))
+        typer.echo(json.dumps(_nested(parameters), indent=2))
         return
     out.print(Text(f"{found.in_words} of {store.url}" if found else f"all defaults: {store.url}"))
-    if knobs:
-        table = Table("knob", "value", "", box=box.SIMPLE_HEAD, pad_edge=False)
-        for name, value in knobs.items():
+    if parameters:
+        table = Table("parameter", "value", "", box=box.SIMPLE_HEAD, pad_edge=False)
+        for name, value in parameters.items():
             table.add_row(name, Text(_text(value)), "chosen" if name in ours else "default")
         out.print(table)
     if not everything:
-        out.print("Every other knob has its default: dandelion config show --all")
+        out.print("Every other parameter has its default: dandelion config show --all")
 
 
 @app.command("set")
@@ -70,7 +70,7 @@ def set_(
     reason: Reason,
     who: Who = "",
 ) -> None:
-    """Choose the values of some knobs. Weights in a file are copied into the store."""
+    """Choose the values of some parameters. Weights in a file are copied into the store."""
     store = open_store(load_settings().store)
     after = highest(store)
     changes = dict(map(_choice, choices))
@@ -80,11 +80,11 @@ def set_(
 
 @app.command()
 def unset(
-    names: Annotated[list[str], typer.Argument(help="Knobs, such as training.size.")],
+    names: Annotated[list[str], typer.Argument(help="Parameters, such as training.size.")],
     reason: Reason,
     who: Who = "",
 ) -> None:
-    """Go back to the defaults of some knobs."""
+    """Go back to the defaults of some parameters."""
     store = open_store(load_settings().store)
     after = highest(store)
     _configure(store, configuration(store).without(names), after, who, reason)
@@ -110,7 +110,7 @@ def history(as_json: AsJson = False) -> None:
         typer.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2))
         return
     if not entries:
-        out.print("Nobody has chosen anything: all knobs have their defaults")
+        out.print("Nobody has chosen anything: all parameters have their defaults")
         return
     table = Table("", "when", "who", "why", "chosen", box=box.SIMPLE_HEAD, pad_edge=False)
     for entry in entries:
@@ -135,11 +135,11 @@ def _configure(store: Store, chosen: Configuration, after: int, who: str, reason
 
 
 def _choice(choice: str) -> tuple[str, JsonValue]:
-    """A knob and its value, which is JSON or else a text."""
+    """A parameter and its value, which is JSON or else a text."""
     name, equals, text = choice.partition("=")
     if not equals:
         raise SettingsError(
-            f"the choice {choice!r}", "it has no value", "Write KNOB=VALUE: training.size=224"
+            f"the choice {choice!r}", "it has no value", "Write NAME=VALUE: training.size=224"
         )
     try:
         return name.strip(), json.loads(text)
@@ -182,12 +182,12 @@ def _document(file: Path) -> dict[str, Any]:
     return document
 
 
-def _nested(knobs: Mapping[str, JsonValue]) -> dict[str, Any]:
+def _nested(parameters: Mapping[str, JsonValue]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
-    for name, value in knobs.items():
-        part, _, knob = name.partition(".")
-        if knob:
-            nested.setdefault(part, {})[knob] = value
+    for name, value in parameters.items():
+        part, _, parameter = name.partition(".")
+        if parameter:
+            nested.setdefault(part, {})[parameter] = value
         else:
             nested[part] = value
     return nested

@@ -20,10 +20,10 @@ from dandelion_pipeline.training.config import Model, ModelChoice, Preset, Train
 
 PRESET = "preset"
 _SHARED = ("imbalance", "seed", "device", "precision")
-"""Knobs that a training of the transfer model has as well."""
+"""Parameters that a training of the transfer model has as well."""
 
 Section = dict[str, JsonValue]
-"""What was chosen of one part, by knob."""
+"""What was chosen of one part, by parameter."""
 
 
 class Configuration(BaseModel):
@@ -38,7 +38,7 @@ class Configuration(BaseModel):
     """Which photos share a group, and so a split."""
 
     training: Section = Field(default_factory=dict)
-    """``preset``, and knobs of `TrainingConfig` that differ from it."""
+    """``preset``, and parameters of `TrainingConfig` that differ from it."""
 
     quality: Section = Field(default_factory=dict)
     """Of `QualityLimits`: from where on a photo is too poor to learn from."""
@@ -56,11 +56,11 @@ class Configuration(BaseModel):
     def _each_part_makes_sense(self) -> "Configuration":
         for name, kind in _PARTS.items():
             known = [*kind.model_fields, PRESET] if kind is TrainingConfig else kind.model_fields
-            for knob in getattr(self, name):
-                if knob not in known or (name, knob) == ("training", "model"):
-                    near = get_close_matches(knob, [one for one in known if one != "model"], 1)
+            for parameter in getattr(self, name):
+                if parameter not in known or (name, parameter) == ("training", "model"):
+                    near = get_close_matches(parameter, [one for one in known if one != "model"], 1)
                     hint = f"; {name}.{near[0]} is the nearest" if near else ""
-                    raise ValueError(f"there is no {name}.{knob}{hint}")
+                    raise ValueError(f"there is no {name}.{parameter}{hint}")
         try:
             self._parts()
         except ValidationError as error:
@@ -113,7 +113,7 @@ class Configuration(BaseModel):
         return dict(_dotted(self.model_dump(mode="json", exclude_defaults=True)))
 
     def effective(self) -> dict[str, JsonValue]:
-        """Every knob that there is, by its dotted name, with the value that holds."""
+        """Every parameter that there is, by its dotted name, with the value that holds."""
         parts = {name: part.model_dump(mode="json") for name, part in self._parts().items()}
         del parts["training"]["model"]
         parts["training"] = {PRESET: self.training.get(PRESET, Preset.BEST), **parts["training"]}
@@ -121,34 +121,34 @@ class Configuration(BaseModel):
         return dict(_dotted(whole))
 
     def changed(self, changes: Mapping[str, JsonValue]) -> "Configuration":
-        """The same configuration with some knobs turned.
+        """The same configuration with some parameters changed.
 
         Args:
             changes: by dotted name.
 
         Raises:
-            SettingsError: there is no such knob, or the value makes no sense.
+            SettingsError: there is no such parameter, or the value makes no sense.
         """
         document = self.model_dump(mode="json", exclude_defaults=True)
         for name, value in changes.items():
-            part, _, knob = name.partition(".")
-            if part in _PARTS and knob:
-                document[part] = {**document.get(part, {}), knob: value}
-            elif part in type(self).model_fields and part not in _PARTS and not knob:
+            part, _, parameter = name.partition(".")
+            if part in _PARTS and parameter:
+                document[part] = {**document.get(part, {}), parameter: value}
+            elif part in type(self).model_fields and part not in _PARTS and not parameter:
                 document[part] = value
             else:
-                raise _no_knob(name, list(self.effective()))
+                raise _no_parameter(name, list(self.effective()))
         return configuration_of(document)
 
     def without(self, names: list[str]) -> "Configuration":
-        """The same configuration with some knobs at their defaults again.
+        """The same configuration with some parameters at their defaults again.
 
         Raises:
-            SettingsError: there is no such knob.
+            SettingsError: there is no such parameter.
         """
         for name in names:
             if name not in self.effective():
-                raise _no_knob(name, list(self.effective()))
+                raise _no_parameter(name, list(self.effective()))
         kept = {name: value for name, value in self.chosen().items() if name not in names}
         return Configuration().changed(kept)
 
@@ -170,7 +170,7 @@ def configuration_of(document: Mapping[str, Any]) -> Configuration:
     """A configuration from its parts, as they stand in JSON.
 
     Raises:
-        SettingsError: a part or a knob is unknown, or a value makes no sense.
+        SettingsError: a part or a parameter is unknown, or a value makes no sense.
     """
     try:
         return Configuration.model_validate(document)
@@ -181,7 +181,7 @@ def configuration_of(document: Mapping[str, Any]) -> Configuration:
         raise SettingsError(
             "the configuration",
             f"{where}: {why}" if where else why,
-            "Nothing was changed. `dandelion config show --all` lists every knob with its value",
+            "Nothing was changed. `dandelion config show --all` lists all with their values",
         ) from None
 
 
@@ -189,24 +189,24 @@ def _training(chosen: Section) -> TrainingConfig:
     preset = chosen.get(PRESET, Preset.BEST)
     if preset not in set(Preset):
         raise ValueError(f"training.{PRESET}: {preset!r} is none of {', '.join(Preset)}")
-    knobs = {name: value for name, value in chosen.items() if name != PRESET}
-    return TrainingConfig.of(Preset(preset), **knobs)
+    parameters = {name: value for name, value in chosen.items() if name != PRESET}
+    return TrainingConfig.of(Preset(preset), **parameters)
 
 
 def _dotted(document: Mapping[str, Any]) -> Iterator[tuple[str, JsonValue]]:
     for name, value in document.items():
         if name in _PARTS:
-            yield from ((f"{name}.{knob}", chosen) for knob, chosen in value.items())
+            yield from ((f"{name}.{parameter}", chosen) for parameter, chosen in value.items())
         else:
             yield name, value
 
 
-def _no_knob(name: str, known: list[str]) -> SettingsError:
+def _no_parameter(name: str, known: list[str]) -> SettingsError:
     near = get_close_matches(name, known, 1)
     return SettingsError(
-        f"the knob {name}",
+        f"the parameter {name}",
         "there is none of this name" + (f"; {near[0]} is the nearest" if near else ""),
-        "Nothing was changed. `dandelion config show --all` lists every knob with its value",
+        "Nothing was changed. `dandelion config show --all` lists all with their values",
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from dandelion_pipeline.configuration.document import Configuration
-from dandelion_pipeline.errors import SettingsError
+from dandelion_pipeline.errors import ObjectNotFound, SettingsError
 from dandelion_pipeline.storage import layout
 from dandelion_pipeline.storage.objects.store import Store
 from dandelion_pipeline.storage.records.numbered_log import Entry, NumberedLog
@@ -106,7 +106,7 @@ def gate_since(store: Store) -> str:
     for number in range(newest.number - 1, 0, -1):
         try:
             earlier = log.read(number)
-        except SettingsError:
+        except (SettingsError, ObjectNotFound):
             return since
         if earlier.configuration.gate_limits != limits:
             return since

@@ -32,7 +32,7 @@ def given_to(context: dg.AssetExecutionContext) -> Mapping[str, Any]:
     """The configuration that was given for this run of an asset, without any default."""
     given: Any = context.run.run_config
     for name in ("ops", context.op_execution_context.op.name, "config"):
-        given = given.get(name, {})
+        given = given.get(name) or {}
     return cast("Mapping[str, Any]", given)
 
 

@@ -18,7 +18,7 @@ from dandelion_pipeline.storage.prefetch import ordered_parallel_map
 from dandelion_pipeline.training.config import TrainingConfig
 
 _WHERE = {"device", "precision"}
-"""Knobs that say where a model is computed, and not which."""
+"""Parameters that say where a model is computed, and not which."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _manifest(store: Store, version: str) -> Manifest | None:
 def _is_of(manifest: Manifest, data_hash: str, config: TrainingConfig) -> bool:
     """Whether a model is of this data set and configuration.
 
-    A knob that its version did not have yet counts as the default of today.
+    A parameter that its version did not have yet counts as the default of today.
     """
     if manifest.data.hash != data_hash:
         return False

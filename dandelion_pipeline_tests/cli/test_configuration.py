@@ -61,7 +61,7 @@ def test_weights_in_a_file_are_kept_in_the_store_under_their_hash(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("set", "training.size"), "it has no value. Write KNOB=VALUE"),
+        (("set", "training.size"), "it has no value. Write NAME=VALUE"),
         (("set", "training.size=3"), "greater than or equal to 32"),
         (("set", "training.weights=nowhere.safetensors"), "no file that can be read, and no key"),
         (("unset", "trainng.size"), "training.size is the nearest"),

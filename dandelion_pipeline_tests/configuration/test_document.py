@@ -10,7 +10,7 @@ from dandelion_pipeline.errors import SettingsError
 from dandelion_pipeline.gate.limits import GateLimits
 from dandelion_pipeline.training.config import Model, Preset, TrainingConfig
 
-KNOBS = {
+PARAMETERS = {
     "model": st.sampled_from(["both", "transfer", "resnet18"]),
     "near_duplicates": st.sampled_from(["auto", "exact", "off"]),
     "training.preset": st.sampled_from([one.value for one in Preset]),
@@ -22,7 +22,7 @@ KNOBS = {
     "dataset.smallest_class": st.integers(1, 100),
     "gate.significance": st.floats(0.01, 0.99),
 }
-CHANGES = st.fixed_dictionaries({}, optional=KNOBS)
+CHANGES = st.fixed_dictionaries({}, optional=PARAMETERS)
 
 
 def test_nothing_chosen_is_every_default() -> None:
@@ -73,9 +73,9 @@ def test_the_transfer_model_takes_the_knobs_that_it_has() -> None:
         ({"training.weights": "a.safetensors"}, "needs weights_sha256"),
         ({"gate.significance": "high"}, "gate.significance: .*valid number"),
         ({"model": "vgg"}, "model: .*'both', 'transfer' or 'resnet18'"),
-        ({"modle": "both"}, "knob modle: there is none of this name; model is the nearest"),
-        ({"training": 3}, "knob training"),
-        ({"gate.": 3}, "knob gate"),
+        ({"modle": "both"}, "parameter modle: there is none of this name; model is the nearest"),
+        ({"training": 3}, "parameter training"),
+        ({"gate.": 3}, "parameter gate"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_name(

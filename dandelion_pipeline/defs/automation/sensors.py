@@ -8,7 +8,7 @@ import dagster as dg
 from dandelion_pipeline.defs.automation.landing import landing_sensor_of
 from dandelion_pipeline.defs.mlflow.open_runs import OPEN_RUNS_SENSOR
 from dandelion_pipeline.defs.mlflow.tracking import MLFLOW_STATUS, close_runs
-from dandelion_pipeline.defs.runs.alerts import Alert, alert_of, send
+from dandelion_pipeline.defs.runs.alerts import Alert, alert_of, raise_alert
 from dandelion_pipeline.errors import TrackingUnavailable
 from dandelion_pipeline.settings import Settings
 
@@ -28,9 +28,7 @@ def _alert_sensor(settings: Settings) -> dg.SensorDefinition:
         alert: Alert | None = alert_of(context.dagster_run, context.failure_event)
         if alert is None:
             return dg.SkipReason("Dagster tries this run again by itself")
-        context.log.error(alert.message)
-        if settings.alert_webhook is not None:
-            send(alert, settings.alert_webhook.get_secret_value(), context.log)
+        raise_alert(alert, settings, context.log)
         return None
 
     return alert_sensor

@@ -9,6 +9,7 @@ import httpx
 from dagster_shared.error import SerializableErrorInfo
 
 from dandelion_pipeline.defs.checks import ACCEPTED_BY
+from dandelion_pipeline.settings import Settings
 
 _WEBHOOK_TIMEOUT_S = 10
 
@@ -26,6 +27,9 @@ class Alert:
     partition: str = ""
     step: str = ""
     """The step that failed first, or nothing if the run never came to one."""
+
+    level: int = logging.ERROR
+    """Of the line in the log."""
 
     @property
     def message(self) -> str:
@@ -77,6 +81,7 @@ def alert_of_warnings(
         return None
     return Alert(
         what="succeeded with warnings",
+        level=logging.WARNING,
         reason="; ".join(said),
         run_id=run.run_id,
         job=run.job_name,
@@ -84,13 +89,18 @@ def alert_of_warnings(
     )
 
 
-def send(alert: Alert, webhook: str, log: logging.Logger) -> None:
-    """Post an alert as JSON: its fields, and ``text``, which chat programs show.
+def raise_alert(alert: Alert, settings: Settings, log: logging.Logger) -> None:
+    """Log an alert, and post it to `DANDELION_ALERT_WEBHOOK` if there is one.
 
-    Never raises: an alert that cannot be sent is logged, and the sensor goes on with the next.
+    It is posted as JSON: its fields, and ``text``, which chat programs show. Never raises: one that
+    cannot be sent is logged, and the sensor goes on with the next.
     """
+    log.log(alert.level, alert.message)
+    if settings.alert_webhook is None:
+        return
     document = {"text": alert.message, **asdict(alert)}
-    del document["what"]
+    del document["what"], document["level"]
+    webhook = settings.alert_webhook.get_secret_value()
     try:
         httpx.post(webhook, json=document, timeout=_WEBHOOK_TIMEOUT_S).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:  # the URL may hold a secret: not logged

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from dandelion_pipeline.defs.runs.alerts import alert_of_warnings, send
+from dandelion_pipeline.defs.runs.alerts import alert_of_warnings, raise_alert
 from dandelion_pipeline.settings import Settings
 
 
@@ -19,9 +19,7 @@ def warning_sensor(settings: Settings) -> dg.SensorDefinition:
         alert = alert_of_warnings(context.dagster_run, _checks(context))
         if alert is None:
             return dg.SkipReason("all checks passed, or somebody accepted what they found")
-        context.log.warning(alert.message)
-        if settings.alert_webhook is not None:
-            send(alert, settings.alert_webhook.get_secret_value(), context.log)
+        raise_alert(alert, settings, context.log)
         return None
 
     return sensor

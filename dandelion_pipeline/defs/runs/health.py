@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
 
-from dandelion_pipeline.defs.runs.alerts import Alert, innermost, send
+from dandelion_pipeline.defs.runs.alerts import Alert, innermost, raise_alert
 from dandelion_pipeline.settings import Settings
 
 LOOKS = 2
@@ -64,9 +64,7 @@ def health_sensor(settings: Settings) -> dg.SensorDefinition:
         found = troubles(context.instance)
         raised, seen = alerts(found, json.loads(context.cursor or "{}"))
         for alert in raised:
-            context.log.error(alert.message)
-            if settings.alert_webhook is not None:
-                send(alert, settings.alert_webhook.get_secret_value(), context.log)
+            raise_alert(alert, settings, context.log)
         context.update_cursor(json.dumps(seen))
         return dg.SkipReason("; ".join(found) or "all daemons are there, and no tick fails")
 
